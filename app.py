@@ -1,0 +1,150 @@
+"""Start here: compose the parts, serve the page, end cleanly. The only wiring; knows no detail."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from starlette.middleware import Middleware
+
+from hitl_chat import api, dashboard, looks, page
+from hitl_chat.engines.protocol import Engine
+from hitl_chat.follower import Follower
+from hitl_chat.guard import Guard, Owner
+from hitl_chat.service import Service
+from hitl_chat.settings import Settings, SettingsError
+from hitl_chat.trainer import Trainer
+from storage import conversations
+from storage.database import Database, DatabaseUnusable
+from storage.home import HomeError
+from training.config import ConfigError, TrainingConfig
+
+log = logging.getLogger("app")
+
+MAX_BODY = 262_144
+"""Bytes of one request; the longest message fits many times."""
+THREADS = 96
+WAITING = 64
+"""Events that may wait in Gradio's line before it answers 503."""
+QUIET: dict[str, Any] = {"run_history": False, "enable_monitoring": False, "footer_links": []}
+
+
+class App:
+    """Everything that runs in the chat process, from the database up to the page."""
+
+    def __init__(self, settings: Settings, engine: Engine, config: TrainingConfig) -> None:
+        self._settings = settings
+        self._closing = ExitStack()
+        self._closing.callback(engine.close)
+        self.database = Database.open(settings.home)
+        self._closing.callback(self.database.close)
+        self.database.write(conversations.close_abandoned)
+        self.service = Service(self.database, engine, settings, train_after=config.train_after)
+        self._follower = Follower(self.database, engine, settings.home, self.service.report)
+        self.page = page.build(self.service, self._owner(), settings.secret)
+
+    def start(self, env: Mapping[str, str]) -> str:
+        """Follow the served version, start the trainer if asked to, serve; returns the address."""
+        self._follower.start()
+        self._closing.callback(self._follower.close)
+        trainer = Trainer(env)
+        self._closing.callback(trainer.close)
+        self._closing.callback(self.page.close, verbose=False)
+        try:
+            address = self._launch()
+        except OSError as error:
+            raise SettingsError(
+                f"Port {self._settings.port} of {self._settings.host} can't be used. "
+                "Set GRADIO_SERVER_PORT to a free one."
+            ) from error
+        if self._settings.trainer:
+            trainer.start()
+        return address
+
+    def _launch(self) -> str:
+        owners = dashboard.mounted(self.service, self.database, self._owner(), QUIET)
+        _, address, _ = self.page.queue(
+            default_concurrency_limit=api.AT_ONCE, max_size=WAITING
+        ).launch(
+            server_name=self._settings.host,
+            server_port=self._settings.port,
+            prevent_thread_lock=True,
+            quiet=True,
+            ssr_mode=False,
+            show_error=False,
+            share=False,
+            mcp_server=False,
+            pwa=False,
+            max_threads=THREADS,
+            state_session_capacity=1_000,
+            blocked_paths=[str(self._settings.home.folder)],
+            app_kwargs={
+                "routes": [*api.routes(self.service), *owners.routes],
+                "lifespan": owners.lifespan,
+                "max_body_size": MAX_BODY,
+                "middleware": [Middleware(Guard)],
+            },
+            theme=looks.theme(),
+            css=looks.style(),
+            head=looks.scripts(),
+            **QUIET,
+        )
+        return str(address)
+
+    def close(self) -> None:
+        """End the page, then the trainer, the engine's follower, the database and the engine."""
+        self._closing.close()
+
+    def _owner(self) -> Owner:
+        return Owner(self._settings.admin_password, self._settings.host)
+
+
+def run(env: Mapping[str, str], load: Callable[[Settings], Engine]) -> int:
+    """Serve with the engine that `load` gives until SIGTERM or Ctrl-C; returns the exit status."""
+    try:
+        settings = Settings.from_env(env)
+        config = TrainingConfig.from_env(env)
+        _serve(App(settings, load(settings), config), env)
+    except (SettingsError, ConfigError, HomeError, DatabaseUnusable) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def main(env: Mapping[str, str]) -> int:
+    """Serve the model that the settings name."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    return run(env, _engine)
+
+
+def _serve(app: App, env: Mapping[str, str]) -> None:
+    leave = threading.Event()
+    try:
+        for ending in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(ending, lambda *_: leave.set())
+        log.info("Serving on %s", app.start(env))
+        leave.wait()
+    finally:
+        app.close()
+
+
+def _engine(settings: Settings) -> Engine:
+    """Load the engine; torch is imported only for the engine that needs it."""
+    from hitl_chat.engines.transformers import TransformersEngine  # noqa: PLC0415
+    from training.policy import ModelMissing, load_base  # noqa: PLC0415
+
+    log.info("Loading %s", settings.model)
+    try:
+        return TransformersEngine(load_base(settings.model, settings.home))
+    except ModelMissing as error:
+        raise SettingsError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))

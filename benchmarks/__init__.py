@@ -1,0 +1,1 @@
+"""Evidence: side by side with what a user would pick instead."""

@@ -1,0 +1,174 @@
+"""Simulated people use the running app over HTTP, it trains by itself, and they look again.
+
+python -m benchmarks.demo [--ratings 64]
+
+Starts the app with an empty data folder, talks to it through its named endpoints as any program
+would, waits for the app's own trainer, and prints what came of it. The people's taste is
+`benchmarks.people.friendly`; the app sees nothing of it but thumbs.
+"""
+
+import argparse
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gradio_client import Client
+
+from benchmarks.people import Answer, Crowd, examine, friendly, prompts, wins
+from benchmarks.simulate import MAX_NEW_TOKENS, ROOT, mean, models_shared
+
+UNSEEN = 32
+START_SECONDS = 180
+TRAIN_SECONDS = 900
+
+
+class AppFailed(RuntimeError):
+    """The app didn't do its part; shown to whoever runs the demo."""
+
+
+class Guest:
+    """A person who uses the app over HTTP."""
+
+    def __init__(self, address: str) -> None:
+        self._client = Client(address, verbose=False)
+        self._tokens: dict[str, str] = {}  # whose answer it is
+
+    def ask(self, text: str) -> Answer:
+        """Ask in a new conversation."""
+        started = self._client.predict(api_name="/start")
+        job = self._client.submit(started["token"], started["conversation"], text, api_name="/chat")
+        return self._answer(job.result(), started["token"])
+
+    def regenerate(self, message: str) -> Answer:
+        """Ask for another draft."""
+        token = self._tokens[message]
+        return self._answer(
+            self._client.submit(token, message, api_name="/regenerate").result(), token
+        )
+
+    def rate(self, message: str, value: int) -> None:
+        """Give a thumb."""
+        self._client.predict(self._tokens[message], message, value, [], "", api_name="/rate")
+
+    def status(self) -> dict[str, Any]:
+        """Return what the app says of itself."""
+        result: dict[str, Any] = self._client.predict(api_name="/status")
+        return result
+
+    def _answer(self, last: dict[str, Any], token: str) -> Answer:
+        self._tokens[last["message"]] = token
+        return Answer(last["message"], last["text"], last["version"])
+
+
+def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run as a command; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.demo")
+    parser.add_argument("--ratings", type=int, default=64, help="thumbs to give")
+    options = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        settings = {
+            "HITL_MAX_NEW_TOKENS": MAX_NEW_TOKENS,
+            "HITL_TRAIN_AFTER": str(options.ratings),
+            **env,
+            "HITL_DATA_DIR": folder,
+            "GRADIO_SERVER_PORT": str(_free_port()),
+        }
+        models_shared(env, Path(folder))
+        with _app(settings) as address:
+            return _tour(Guest(address), options.ratings)
+
+
+def _tour(guest: Guest, ratings: int) -> int:
+    begun = time.monotonic()
+
+    def say(line: str) -> None:
+        sys.stdout.write(f"[{time.monotonic() - begun:5.0f} s] {line}\n")
+        sys.stdout.flush()
+
+    rated, unseen = prompts(0, UNSEEN)
+    before, first = examine(guest, friendly, unseen)
+    say(f"Before: version {first[0].version}, true rating {mean(before):.3f} on {UNSEEN} prompts.")
+    crowd = Crowd(friendly, 0)
+    crowd.rate(guest, rated, ratings, lambda n: say(f"{n} of {ratings} ratings given."))
+    cycle = _wait_for_cycle(guest, say)
+    after, answers = examine(guest, friendly, unseen)
+    versions = sorted({answer.version for answer in answers})
+    say(f"Cycle {cycle['id']}: {cycle['status']}.")
+    for reason in (cycle["verdict"] or {}).get("reasons", [cycle.get("error")]):
+        say(f"  {reason}")
+    say(f"After: version {', '.join(versions)}, true rating {mean(after):.3f}.")
+    say(f"Of the same prompts, {wins(after, before):.0%} are answered better (ties count half).")
+    for before_, after_ in list(zip(first, answers, strict=True))[:2]:
+        say(f"  was: {_short(before_.text)}")
+        say(f"  is:  {_short(after_.text)}")
+    return 0 if cycle["status"] in ("promoted", "refused") else 1
+
+
+def _wait_for_cycle(guest: Guest, say: Any) -> dict[str, Any]:  # noqa: ANN401
+    told = ""
+    give_up = time.monotonic() + TRAIN_SECONDS
+    while time.monotonic() < give_up:
+        status = guest.status()
+        if status["cycle"] and not status["running"]:
+            served = status["cycle"].get("version")
+            if status["cycle"]["status"] != "promoted" or status["version"] == served:
+                result: dict[str, Any] = status["cycle"]
+                return result
+        line = (
+            f"{status['running']['phase']}: {status['running']['detail']}"
+            if status["running"]
+            else ""
+        )
+        if line and line != told:
+            say(f"  {line}")
+            told = line
+        time.sleep(1)
+    raise AppFailed(f"No cycle ended within {TRAIN_SECONDS} seconds.")
+
+
+@contextmanager
+def _app(env: Mapping[str, str]) -> Iterator[str]:
+    """Run the app as `make run` does, and end it as a host would."""
+    address = f"http://127.0.0.1:{env['GRADIO_SERVER_PORT']}"
+    process = subprocess.Popen([sys.executable, "app.py"], env=dict(env), cwd=ROOT)
+    try:
+        _wait_until_well(process, address)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _wait_until_well(process: subprocess.Popen[bytes], address: str) -> None:
+    for _ in range(START_SECONDS * 2):
+        if process.poll() is not None:
+            raise AppFailed(f"The app ended with status {process.returncode}; see its lines above.")
+        try:
+            with urllib.request.urlopen(f"{address}/healthz", timeout=2):  # noqa: S310 - our own
+                return
+        except OSError:  # not listening yet
+            time.sleep(0.5)
+    raise AppFailed(f"The app didn't answer within {START_SECONDS} seconds.")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:100]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,221 @@
+"""Answers while they are written: each has a row from its first moment and is closed whatever comes.
+
+Knows no rater and no page. One conversation writes one answer (or one pair) at a time.
+"""
+
+import secrets
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+from sqlalchemy.orm import Session
+
+from hitl_chat.engines.protocol import Engine, Reply, Sampling, Turn
+from storage import conversations
+from storage.database import Database, DatabaseBusy
+from storage.models import Conversation, Message
+
+ENGINE_REASONS = ("eos", "length", "error")
+"""Ends that the engine itself came to; other ones (stop, closed) are people's."""
+STORE_TRIES = 5
+
+
+class StillAnswering(RuntimeError):
+    """A second question came before the first was answered; shown to the person."""
+
+    def __init__(self) -> None:
+        super().__init__("An answer is still being written here. Wait for it or press Stop.")
+
+
+@dataclass(frozen=True)
+class Draft:
+    """What a page shows of one answer right now; `stop_reason` is set once it is `done`."""
+
+    message: str
+    text: str
+    version: str
+    done: bool = False
+    stop_reason: str | None = None
+
+
+class LiveAnswer:
+    """One answer with its row. Closing it twice is harmless; the first reason stays."""
+
+    def __init__(self, database: Database, message: str, reply: Reply) -> None:
+        self.message = message
+        self.reply = reply
+        self.stopped = threading.Event()
+        self._database = database
+        self._final: Draft | None = None
+        self._closing = threading.Lock()
+
+    @property
+    def over(self) -> bool:
+        """Whether the engine has nothing more to say."""
+        return self.reply.stop_reason is not None
+
+    def draft(self) -> Draft:
+        """Return what there is so far."""
+        return self._final or Draft(self.message, self.reply.text, self.reply.version)
+
+    def close(self, reason: str) -> Draft:
+        """Store the answer as it stands; what the engine itself ended keeps the engine's reason."""
+        with self._closing:
+            if self._final is None:
+                if self.reply.stop_reason in ENGINE_REASONS:
+                    reason = self.reply.stop_reason
+                text, version = self.reply.text, self.reply.version
+                self._store(text, reason)
+                self._final = Draft(self.message, text, version, done=True, stop_reason=reason)
+            return self._final
+
+    def _store(self, text: str, reason: str) -> None:
+        reply = self.reply
+
+        def work(session: Session) -> None:
+            conversations.close_answer(
+                session,
+                self.message,
+                text=text,
+                stop_reason=reason,
+                prompt_tokens=reply.prompt_tokens,
+                completion_tokens=reply.completion_tokens,
+                first_token_ms=reply.first_token_ms,
+                duration_ms=reply.duration_ms,
+            )
+
+        for attempt in range(1, STORE_TRIES):
+            try:
+                return self._database.write(work)
+            except DatabaseBusy:  # the text exists only here: a moment's patience saves it
+                time.sleep(0.1 * attempt)
+        return self._database.write(work)
+
+
+class Answers:
+    """Opens, streams and closes answers."""
+
+    def __init__(self, database: Database, engine: Engine, sampling: Sampling) -> None:
+        self._database = database
+        self._engine = engine
+        self._sampling = sampling
+        self._live: dict[str, list[LiveAnswer]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def claim(self, conversation: str) -> Iterator[list[LiveAnswer]]:
+        """Hold the conversation for one stream; yields the list that `stream` fills.
+
+        Raises:
+            StillAnswering: it is held, and the engine still works for it.
+        """
+        mine: list[LiveAnswer] = []
+        with self._lock:
+            old = self._live.get(conversation)
+            if old is not None and not (old and all(answer.over for answer in old)):
+                raise StillAnswering
+            self._live[conversation] = mine
+        try:
+            for answer in old or []:  # a page that vanished left a whole answer unread
+                answer.close("closed")
+            yield mine
+        finally:
+            with self._lock:
+                if self._live.get(conversation) is mine:
+                    del self._live[conversation]
+
+    def stop(self, conversation: str) -> list[str]:
+        """Ask the streams of a conversation to end; returns the ids of their messages."""
+        with self._lock:
+            live = list(self._live.get(conversation, []))
+        for answer in live:
+            answer.stopped.set()
+        return [answer.message for answer in live]
+
+    def stream(
+        self, live: list[LiveAnswer], question: Message, turns: list[Turn], count: int = 1
+    ) -> Iterator[list[Draft]]:
+        """Write `count` answers to `question` side by side; the first one becomes what is shown.
+
+        However this ends (done, stopped, closed by the caller, an error), every row is closed.
+        """
+        with ExitStack() as stack:
+            streams, replies = self._begin(turns, count)
+            for stream in streams:
+                stack.callback(stream.close)
+            live.extend(self._open(question, replies))
+            reason = "error"
+            try:
+                pending = list(zip(streams, live, strict=True))
+                while pending:
+                    reason = "closed"  # what it is if the caller goes away at this yield
+                    yield [answer.draft() for answer in live]
+                    reason = "error"
+                    pending = [p for p in pending if _advance(*p)]
+                reason = "closed"  # unless the engine gave another: it was shut down
+            finally:
+                final = _close_all(streams, live, reason)
+        yield final
+
+    def _begin(
+        self, turns: list[Turn], count: int
+    ) -> tuple[list[Generator[Reply, None, None]], list[Reply]]:
+        """Start the replies; drafts that are compared must come from the same version."""
+        while True:
+            streams = []
+            try:
+                for _ in range(count):
+                    seed = secrets.randbelow(2**31)
+                    stream = self._engine.stream(turns, self._sampling, seed)
+                    streams.append(cast("Generator[Reply, None, None]", stream))
+                replies = [next(stream) for stream in streams]
+            except BaseException:
+                for stream in streams:
+                    stream.close()
+                raise
+            if len({reply.version for reply in replies}) == 1:
+                return streams, replies
+            for stream in streams:  # a swap fell right between the two
+                stream.close()
+
+    def _open(self, question: Message, replies: list[Reply]) -> list[LiveAnswer]:
+        def work(session: Session) -> list[str]:
+            conversation = session.get_one(Conversation, question.conversation_id)
+            opened = [
+                conversations.open_answer(
+                    session,
+                    conversation,
+                    question,
+                    version=reply.version,
+                    base=self._engine.base,
+                    engine=self._engine.name,
+                    sampling=self._sampling.as_json(),
+                    seed=reply.seed,
+                ).id
+                for reply in replies
+            ]
+            conversations.set_head(session, conversation, opened[0])
+            return opened
+
+        ids = self._database.write(work)
+        return [LiveAnswer(self._database, i, r) for i, r in zip(ids, replies, strict=True)]
+
+
+def _advance(stream: Generator[Reply, None, None], answer: LiveAnswer) -> bool:
+    """Wait for the next piece; returns whether more may come."""
+    return next(stream, None) is not None and not answer.over and not answer.stopped.is_set()
+
+
+def _close_all(
+    streams: list[Generator[Reply, None, None]], live: list[LiveAnswer], reason: str
+) -> list[Draft]:
+    """Stop the engine first, so that what is stored is all there will ever be."""
+    with ExitStack() as stack:  # one row that can't be stored doesn't keep the other from it
+        for stream, answer in zip(streams, live, strict=True):
+            ended = "stop" if answer.stopped.is_set() else reason
+            stack.callback(answer.close, ended)
+            stack.callback(stream.close)
+    return [answer.draft() for answer in live]

@@ -1,0 +1,203 @@
+"""What programs call: named Gradio endpoints, and plain HTTP beside them. Knows no page.
+
+Every endpoint takes and gives plain JSON values. A `token` comes from /start and stands for the
+rater. Mistakes come back as one clear line.
+"""
+
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+from gradio import events
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from hitl_chat.guard import Owner
+from hitl_chat.outward import downloadable, told_clearly
+from hitl_chat.pacing import Pace
+from hitl_chat.service import BadToken, Draft, Service
+from storage.database import DatabaseBusy
+
+log = logging.getLogger(__name__)
+
+SIGNALS_PATH = "/signals"
+MAX_BEACON = 65_536
+AT_ONCE = 32
+"""Answers that stream at the same time; the engine has its own waiting line behind this."""
+
+
+def endpoints(service: Service, owner: Owner, pace: Pace) -> None:
+    """Declare the named endpoints on the Blocks that are being built."""
+    _chat_endpoints(service, pace)
+    _feedback_endpoints(service)
+    _loop_endpoints(service, owner)
+
+
+def _chat_endpoints(service: Service, pace: Pace) -> None:
+    def start() -> dict[str, str]:
+        """Open a conversation for a new rater; gives its id and the rater's token."""
+        with told_clearly():
+            started = service.start()
+            return {"conversation": started.conversation, "token": started.token}
+
+    def chat(token: str, conversation: str, text: str) -> Iterator[dict[str, Any]]:
+        """Ask, and stream the answer: message id, text so far, version, done."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            asked = _text(text, "text")
+            drafts = service.ask(rater, _text(conversation, "conversation"), asked)
+            yield from map(_plain, pace.thin(drafts))
+
+    def regenerate(token: str, message: str) -> Iterator[dict[str, Any]]:
+        """Stream another draft of an answer; the old one is kept beside it."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            drafts = service.regenerate(rater, _text(message, "message"))
+            yield from map(_plain, pace.thin(drafts))
+
+    def compare(token: str, conversation: str, text: str) -> Iterator[dict[str, Any]]:
+        """Ask, and stream two drafts side by side; /choose says which one is better."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            asked = _text(text, "text")
+            pairs = service.compare(rater, _text(conversation, "conversation"), asked)
+            yield from map(_plain_pair, pace.thin(pairs))
+
+    events.api(start, api_name="start", queue=False)
+    for stream in (chat, regenerate, compare):
+        name = stream.__name__
+        events.api(stream, api_name=name, concurrency_limit=AT_ONCE, concurrency_id="answers")
+
+
+def _feedback_endpoints(service: Service) -> None:
+    def rate(
+        token: str,
+        message: str,
+        value: int,
+        reasons: list[str] = [],  # noqa: B006 - part of the public signature, never changed
+        comment: str = "",
+    ) -> dict[str, bool]:
+        """Rate an answer: 1, -1, or 0 to take the rating back."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            service.rate(
+                rater,
+                _text(message, "message"),
+                value,
+                _texts(reasons, "reasons"),
+                _text(comment, "comment"),
+            )
+            return {"ok": True}
+
+    def choose(token: str, chosen: str, rejected: str, verdict: str) -> dict[str, bool]:
+        """Say which of two drafts is better: verdict better, tie or both_bad."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            ids = _text(chosen, "chosen"), _text(rejected, "rejected")
+            service.choose(rater, *ids, _text(verdict, "verdict"))
+            return {"ok": True}
+
+    def edit(token: str, message: str, text: str) -> dict[str, bool]:
+        """Give the answer that you wanted instead."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            service.edit(rater, _text(message, "message"), _text(text, "text"))
+            return {"ok": True}
+
+    for fn in (rate, choose, edit):
+        events.api(fn, api_name=fn.__name__, queue=False)
+
+
+def _loop_endpoints(service: Service, owner: Owner) -> None:
+    def status() -> dict[str, Any]:
+        """Served version, counts of feedback, the last cycle with its verdict, and a running one."""
+        with told_clearly():
+            return service.status()
+
+    def export(format: str, request: gr.Request) -> dict[str, Any]:
+        """Write a data set and give the file; needs the header X-Admin-Password."""
+        with told_clearly():
+            owner.check(request.headers)
+            path = service.export(_text(format, "format"))
+            return gr.FileData(path=downloadable(path), orig_name=path.name).model_dump()
+
+    events.api(status, api_name="status", queue=False)
+    events.api(export, api_name="export", concurrency_limit=1)
+
+
+def routes(service: Service) -> list[Route]:
+    """Return the plain HTTP routes: is the server well, and the browsers' signals."""
+
+    async def healthz(request: Request) -> Response:
+        del request
+        try:
+            state = await run_in_threadpool(service.status)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("Not healthy: %s", error)
+            return JSONResponse({"ok": False, "problem": "The database can't be read."}, 503)
+        return JSONResponse({"ok": True, "version": state["version"]})
+
+    async def take_signals(request: Request) -> Response:
+        raw = await _body(request)
+        if raw is None:
+            return PlainTextResponse(f"More than {MAX_BEACON} bytes.\n", 413)
+        return await run_in_threadpool(_take_signals, service, raw)
+
+    return [
+        Route("/healthz", healthz),
+        Route(SIGNALS_PATH, take_signals, methods=["POST"]),
+    ]
+
+
+async def _body(request: Request) -> bytes | None:
+    """Return what was sent, or None as soon as it is too much."""
+    raw = b""
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > MAX_BEACON:
+            return None
+    return raw
+
+
+def _take_signals(service: Service, raw: bytes) -> Response:
+    try:
+        service.take_beacon(json.loads(raw))
+    except BadToken as error:
+        return PlainTextResponse(f"{error}\n", 403)
+    except DatabaseBusy as error:
+        return PlainTextResponse(f"{error}\n", 503, headers={"Retry-After": "1"})
+    except (ValueError, RecursionError):
+        return PlainTextResponse("Not a batch of signals.\n", 400)
+    return Response(status_code=204)
+
+
+def _plain(draft: Draft) -> dict[str, Any]:
+    return {
+        "message": draft.message,
+        "text": draft.text,
+        "version": draft.version,
+        "done": draft.done,
+    }
+
+
+def _plain_pair(drafts: list[Draft]) -> dict[str, Any]:
+    shown = [{"message": draft.message, "text": draft.text} for draft in drafts]
+    return {"drafts": shown, "done": all(draft.done for draft in drafts)}
+
+
+def _text(value: object, name: str) -> str:
+    """Gradio passes on whatever JSON came in; the hint alone checks nothing."""
+    if not isinstance(value, str):
+        raise ValueError(f"'{name}' must be a text.")  # noqa: TRY004 - shown like other bad input
+    return value
+
+
+def _texts(value: object, name: str) -> list[str]:
+    if not isinstance(value, list):
+        raise ValueError(f"'{name}' must be a list of texts.")  # noqa: TRY004
+    return [_text(item, name) for item in value]

@@ -1,0 +1,78 @@
+"""What the service needs of an engine. Knows no model library, no page and no database."""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+Turn = dict[str, str]
+"""One chat turn: `{"role": "user" | "assistant" | "system", "content": text}`."""
+
+
+class EngineBusy(RuntimeError):
+    """Too many replies wait already; shown to the person as "try again shortly"."""
+
+
+class AdapterRejected(ValueError):
+    """An adapter failed its checks; the old version keeps serving, the owner is told."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How an answer is drawn; stored with it so that it can be drawn again."""
+
+    temperature: float = 0.7
+    top_p: float = 0.95
+    max_new_tokens: int = 256
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the settings as plain values."""
+        return asdict(self)
+
+
+@dataclass
+class Reply:
+    """One answer while it is made. `text` grows; the rest is final once `stop_reason` is set.
+
+    `stop_reason` is `eos`, `length`, `stop` (closed by the caller) or `error`.
+    """
+
+    version: str
+    seed: int
+    text: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    first_token_ms: float | None = None
+    duration_ms: float | None = None
+    stop_reason: str | None = None
+
+
+class Engine(Protocol):
+    """Makes answers, several at once, each with the one version it began with."""
+
+    name: str
+    base: str
+    """What the base model is called in stored messages."""
+
+    @property
+    def version(self) -> str:
+        """The version that the next reply will use."""
+
+    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
+        """Yield the same growing `Reply` after each new piece of text; closing it stops the work.
+
+        Raises:
+            EngineBusy: the waiting line is full.
+        """
+
+    def activate(self, version: str, folder: Path | None) -> None:
+        """Make `version` the one that new replies use; replies in flight keep theirs.
+
+        `folder` is the adapter's, or None for the bare base. Checks everything first.
+
+        Raises:
+            AdapterRejected: nothing changed.
+        """
+
+    def close(self) -> None:
+        """Stop all work and free the model."""

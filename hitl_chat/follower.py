@@ -1,0 +1,81 @@
+"""Keeps the engine on the version that the database says serves. Knows no page."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from hitl_chat.engines.protocol import AdapterRejected, Engine
+from storage import adapters
+from storage.database import Database
+from storage.home import Home
+from storage.models import BASE_VERSION
+
+log = logging.getLogger(__name__)
+
+EVERY = 0.5
+"""Seconds between two looks: a roll back by hand is felt at once."""
+
+
+class Follower:
+    """A thread that looks which version should serve and makes the engine take it.
+
+    A version that the engine refused is not tried again until another one has been asked for;
+    the old one keeps serving, and `report` is told why (and with None when all is well again).
+    """
+
+    def __init__(
+        self, database: Database, engine: Engine, home: Home, report: Callable[[str | None], None]
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._home = home
+        self._report = report
+        self._refused: str | None = None
+        self._leave = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+
+    def start(self) -> None:
+        """Look once, so that the first answer already has the right version, then keep looking."""
+        self.look()
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._leave.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self) -> None:
+        """Compare what should serve with what serves, and swap if they differ."""
+        try:
+            with self._database.read() as session:
+                wanted = adapters.served(session)
+        except (SQLAlchemyError, OSError) as error:
+            log.warning("Can't read which version should serve: %s", error)
+            return
+        if wanted == self._engine.version:
+            if self._refused:
+                self._refused = None
+                self._report(None)
+        elif wanted != self._refused:
+            self._take(wanted)
+
+    def _take(self, wanted: str) -> None:
+        folder = None if wanted == BASE_VERSION else self._home.adapters / wanted
+        try:
+            self._engine.activate(wanted, folder)
+        except (AdapterRejected, OSError) as error:
+            self._refused = wanted
+            serves = self._engine.version
+            log.error("Version %s refused, %s keeps serving: %s", wanted, serves, error)  # noqa: TRY400
+            self._report(f"Version {wanted} was refused, {serves} keeps serving: {error}")
+        else:
+            self._refused = None
+            log.info("Version %s serves now.", wanted)
+            self._report(None)
+
+    def _run(self) -> None:
+        while not self._leave.wait(EVERY):
+            self.look()

@@ -1,0 +1,138 @@
+"""Who may reach what over HTTP, and the headers every answer carries. Knows no table and no page.
+
+Gradio echoes any Origin as allowed, so requests that another site's page makes are refused here,
+before Gradio sees them.
+"""
+
+import hmac
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+FORWARDED = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via")
+POLICY = (
+    "default-src 'self'; "
+    # Gradio evaluates its templates and sets styles inline; nothing else is given away by these.
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    # No remote images: an address that a model writes would be fetched with what was said in it.
+    "img-src 'self' data: blob:; media-src 'self' data: blob:; font-src 'self' data:; "
+    "connect-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'self' https://huggingface.co"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+}
+
+
+class Refused(ValueError):
+    """The caller isn't known to be the owner; shown to the caller."""
+
+
+class Guard:
+    """ASGI middleware: refuses what other sites' pages ask for, and adds the headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with 403."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif _foreign(scope["method"], Headers(scope=scope)):
+            refusal = PlainTextResponse("Refused: this came from another site's page.\n", 403)
+            await refusal(scope, receive, send)
+        else:
+            await self._app(scope, receive, _with_headers(send))
+
+
+class Owner:
+    """Decides whether a request comes from the owner.
+
+    With a password, whoever knows it. Without one, only a browser or program on this very machine:
+    the server listens on loopback, was addressed as such, and no proxy stands in between.
+    """
+
+    def __init__(self, password: str | None, host: str) -> None:
+        self.password = password
+        self._local = host in LOOPBACK
+
+    def knows(self, password: str) -> bool:
+        """Return whether this is the password, in the time that any guess takes."""
+        expected = self.password or ""
+        given = password.encode("utf-8", "replace")
+        return bool(expected) and hmac.compare_digest(given, expected.encode())
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Accept the request or say what is missing.
+
+        Raises:
+            Refused: it may be anyone.
+        """
+        if self.password:
+            if not self.knows(headers.get("x-admin-password", "")):
+                raise Refused("Only the owner may do this. Send the header X-Admin-Password.")
+        elif not self.is_local(headers):
+            raise Refused(
+                "Only the owner may do this. Set HITL_ADMIN_PASSWORD and start again, "
+                "or use it on the machine itself."
+            )
+
+    def is_local(self, headers: Mapping[str, str]) -> bool:
+        """Return whether the request was made on this machine."""
+        named = _host(headers.get("host", "")) in LOOPBACK
+        return self._local and named and not any(name in headers for name in FORWARDED)
+
+
+class OwnerOnly:
+    """ASGI middleware for the owner's page while it has no password: only this machine sees it.
+
+    With a password, the page's own login decides.
+    """
+
+    def __init__(self, app: ASGIApp, owner: Owner) -> None:
+        self._app = app
+        self._owner = owner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it with 403."""
+        local = scope["type"] == "http" and self._owner.is_local(Headers(scope=scope))
+        if self._owner.password or local or scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        message = (
+            "The owner's page needs a password here. Set HITL_ADMIN_PASSWORD and start again.\n"
+        )
+        await PlainTextResponse(message, 403)(scope, receive, send)
+
+
+def _foreign(method: str, headers: Headers) -> bool:
+    site = headers.get("sec-fetch-site")
+    if site in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+        return True
+    return site is not None and method not in SAFE_METHODS
+
+
+def _host(netloc: str) -> str:
+    try:
+        return urlsplit(f"//{netloc}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(HEADERS)
+        await send(message)
+
+    return sending

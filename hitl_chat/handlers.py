@@ -1,0 +1,221 @@
+"""The chat page's events in, service calls, updates out. Knows no layout and no table.
+
+What the page shows is always read back from the service: a browser may hold old or forged rows.
+"""
+
+import html
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from hitl_chat.outward import CLEAR_ERRORS
+from hitl_chat.pacing import Pace
+from hitl_chat.service import BadToken, Draft, NotYours, Service, Shown
+from storage.feedback import REASONS
+
+log = logging.getLogger(__name__)
+
+Who = dict[str, str | None] | None
+"""What the browser keeps: the rater's token and the open conversation."""
+Turns = list[dict[str, Any]]
+WRITING = {"writing": True}
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who sends an event, and where."""
+
+    rater: str
+    token: str
+    conversation: str
+
+
+class Handlers:
+    """One method for each thing that a person does on the page."""
+
+    def __init__(self, service: Service, pace: Pace, signals_path: str) -> None:
+        self._service = service
+        self._pace = pace
+        self._signals_path = signals_path
+
+    def load(self, who: Who) -> tuple[Who, Turns, dict[str, Any]]:
+        """A page was opened: find its rater and conversation again, if there are any."""
+        token, conversation = _parts(who)
+        try:
+            rater = self._service.rater(token)
+        except BadToken:
+            return None, [], self._keys(None)
+        turns: Turns = []
+        if conversation:
+            try:
+                turns = self._turns(rater, conversation)
+            except NotYours:
+                conversation = self._service.resume(rater) or ""
+                turns = self._turns(rater, conversation) if conversation else []
+        visitor = Visitor(rater, token, conversation)
+        return {"token": token, "conversation": conversation}, turns, self._keys(visitor)
+
+    def send(self, text: str, who: Who) -> Iterator[tuple[Any, Any, Any, Any]]:
+        """A question was sent: show it at once, then its answer as it grows."""
+        skip = gr.skip()
+        if not text.strip():
+            yield skip, skip, skip, skip
+            return
+        turns: Turns = []
+        visitor = None
+        try:
+            visitor = self._visitor(who)
+            turns = self._turns(visitor.rater, visitor.conversation)
+            asked = [*turns, {"role": "user", "content": text, "metadata": _metadata("", {})}]
+            kept = {"token": visitor.token, "conversation": visitor.conversation}
+            busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
+            yield [*asked, _pending()], busy, kept, self._keys(visitor)
+            drafts = self._service.ask(visitor.rater, visitor.conversation, text)
+            for draft in self._pace.thin(drafts):
+                yield [*asked, _growing(draft)], skip, skip, skip
+        except Exception as error:  # noqa: BLE001 - whatever it is, what was typed comes back
+            _warn("Not answered", error)
+            now = self._turns(visitor.rater, visitor.conversation) if visitor else turns
+            stored = len(now) > len(turns)
+            yield now, skip if stored else gr.Textbox(value=text), skip, skip
+
+    def regenerate(self, who: Who, event: gr.EventData) -> Iterator[tuple[Any, Any]]:
+        """Another draft was asked for, or the first answer to a question that has none."""
+        message = str(event._data.get("message"))
+        try:
+            visitor = self._visitor(who)
+            before = _up_to_question(self._turns(visitor.rater, visitor.conversation), message)
+            yield [*before, _pending()], gr.Textbox(submit_btn=False, stop_btn=True)
+            for draft in self._pace.thin(self._service.regenerate(visitor.rater, message)):
+                yield [*before, _growing(draft)], gr.skip()
+        except Exception as error:  # noqa: BLE001 - the page goes back to what is stored
+            _warn("Not answered", error)
+
+    def settle(self, who: Who) -> tuple[Turns, Any]:
+        """An answer is over, however it ended: show what is stored."""
+        return self.show(who), gr.Textbox(submit_btn=True, stop_btn=False)
+
+    def show(self, who: Who) -> Turns:
+        """Read the open conversation back."""
+        token, conversation = _parts(who)
+        try:
+            return self._turns(self._service.rater(token), conversation) if conversation else []
+        except (BadToken, NotYours):
+            return []
+
+    def stop(self, who: Who) -> None:
+        """Stop was pressed; the stream ends by itself."""
+        token, conversation = _parts(who)
+        if conversation:
+            self._service.stop(self._service.rater(token), conversation)
+
+    def pick(self, who: Who, event: gr.EventData) -> Turns:
+        """Another draft of an answer was looked at, or the page wants what is stored."""
+        message = event._data.get("message")
+        if message:
+            token, _ = _parts(who)
+            try:
+                self._service.pick_draft(self._service.rater(token), str(message))
+            except CLEAR_ERRORS as error:
+                _warn("Not shown", error)
+        return self.show(who)
+
+    def undo(self, text: str, who: Who) -> tuple[Turns, Any]:
+        """Take the last question back into the box, unless something is being typed there."""
+        token, conversation = _parts(who)
+        asked = ""
+        if conversation:
+            try:
+                asked = self._service.undo(self._service.rater(token), conversation)
+            except CLEAR_ERRORS as error:
+                _warn("Not undone", error)
+        box = gr.skip() if text.strip() or not asked else gr.Textbox(value=asked)
+        return self.show(who), box
+
+    def fresh(self, who: Who) -> tuple[Who, Turns]:
+        """Start over. The conversation gets its row with its first question."""
+        token, conversation = _parts(who)
+        if conversation:
+            self.stop(who)
+        return ({"token": token, "conversation": None} if token else None), []
+
+    def _visitor(self, who: Who) -> Visitor:
+        """Return who this is, making a rater and a conversation where there are none yet."""
+        token, conversation = _parts(who)
+        try:
+            rater = self._service.rater(token)
+        except BadToken:
+            started = self._service.start()
+            return Visitor(started.rater, started.token, started.conversation)
+        if not conversation:
+            conversation = self._service.start(token).conversation
+        return Visitor(rater, token, conversation)
+
+    def _turns(self, rater: str, conversation: str) -> Turns:
+        return [_turn(one) for one in self._service.show(rater, conversation)]
+
+    def _keys(self, visitor: Visitor | None) -> dict[str, Any]:
+        """Return what the page's scripts need."""
+        keys: dict[str, Any] = {"reasons": list(REASONS), "signals": self._signals_path}
+        if visitor:
+            page = self._service.page_token(visitor.rater)
+            keys |= {"token": visitor.token, "page": page}
+        return keys
+
+
+def _parts(who: Who) -> tuple[str, str]:
+    """Return token and conversation; the browser may have stored anything."""
+    kept = who if isinstance(who, dict) else {}
+    token, conversation = kept.get("token"), kept.get("conversation")
+    return (
+        token if isinstance(token, str) else "",
+        conversation if isinstance(conversation, str) else "",
+    )
+
+
+def _metadata(message: str, facts: dict[str, Any]) -> dict[str, str]:
+    """Pack what the page's scripts show under an answer where Gradio keeps its hands off."""
+    return {"id": message, "log": json.dumps(facts)}
+
+
+def _turn(one: Shown) -> dict[str, Any]:
+    facts = {
+        "version": one.version,
+        "rating": one.rating,
+        "drafts": list(one.drafts),
+        "place": one.draft_index,
+        "edited": one.edited,
+        "ended": one.stop_reason,
+    }
+    metadata = _metadata(one.message, facts)
+    return {"role": one.role, "content": one.text, "metadata": metadata}
+
+
+def _growing(draft: Draft) -> dict[str, Any]:
+    metadata = _metadata(draft.message, {"version": draft.version, **WRITING})
+    return {"role": "assistant", "content": draft.text, "metadata": metadata}
+
+
+def _pending() -> dict[str, Any]:
+    return {"role": "assistant", "content": "", "metadata": _metadata("", WRITING)}
+
+
+def _up_to_question(turns: Turns, message: str) -> Turns:
+    """Return the turns before an answer, or up to a question."""
+    for place, turn in enumerate(turns):
+        if turn["metadata"]["id"] == message:
+            return turns[: place + (turn["role"] == "user")]
+    return turns
+
+
+def _warn(title: str, error: Exception) -> None:
+    """Show one clear line; what nobody can mend from the page goes to the log."""
+    line = str(error)
+    if not isinstance(error, CLEAR_ERRORS):
+        log.error("%s: %s", title, error, exc_info=error)
+        line = "Something went wrong on the server. Try again shortly."
+    gr.Warning(html.escape(line), title=title)

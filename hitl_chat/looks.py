@@ -1,0 +1,30 @@
+"""Theme, style and scripts of both pages. Nothing is fetched from elsewhere: fonts are the system's."""
+
+from pathlib import Path
+
+import gradio as gr
+
+ASSETS = Path(__file__).parent / "assets"
+SCRIPTS = ("signals.js", "answers.js", "status.js")
+"""In this order: the later ones call the earlier ones."""
+
+
+def theme() -> gr.themes.Base:
+    """Return the theme that the style sheet builds on."""
+    return gr.themes.Default(
+        primary_hue="teal",
+        neutral_hue="slate",
+        font=["ui-sans-serif", "system-ui", "sans-serif"],
+        font_mono=["ui-monospace", "monospace"],
+    )
+
+
+def style() -> str:
+    """Return the style sheet."""
+    return (ASSETS / "style.css").read_text()
+
+
+def scripts() -> str:
+    """Return the chat page's scripts, for its head."""
+    together = "\n".join((ASSETS / name).read_text() for name in SCRIPTS)
+    return f"<script>\n{together}</script>"

@@ -1,0 +1,54 @@
+"""Thins out a stream, so that browsers get about ten updates a second and never miss the last.
+
+Knows nothing of what streams.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+SHORTEST = 0.1
+"""Seconds between two updates while few people are being answered."""
+LONGEST = 0.25
+"""Seconds between two updates however many there are."""
+FEW = 10
+
+
+class Pace:
+    """Shared by all streams of one server: the more there are, the longer each one waits."""
+
+    def __init__(self) -> None:
+        self._streams = 0
+        self._lock = threading.Lock()
+
+    def thin(self, items: Iterator[T]) -> Iterator[T]:
+        """Yield the first item, then the newest one every so often, and the last one.
+
+        Closing this closes `items`.
+        """
+        with self._lock:
+            self._streams += 1
+        try:
+            yield from self._thinned(items)
+        finally:
+            with self._lock:
+                self._streams -= 1
+            close = getattr(items, "close", None)
+            if close:
+                close()
+
+    def _thinned(self, items: Iterator[T]) -> Iterator[T]:
+        held: list[T] = []
+        shown_at = 0.0
+        for item in items:
+            held = [item]
+            if time.monotonic() - shown_at >= self._interval():
+                shown_at = time.monotonic()
+                yield held.pop()
+        yield from held
+
+    def _interval(self) -> float:
+        return min(LONGEST, SHORTEST * max(1.0, self._streams / FEW))

@@ -1,0 +1,270 @@
+"""What a person and the owner can do, one method each. Knows no Gradio and no HTTP.
+
+Every id that comes in is checked to belong to the rater before anything happens. Methods that
+return an iterator do nothing until it is asked for its first item.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from hitl_chat import reading, signals, steps
+from hitl_chat.answers import Answers, Draft, StillAnswering
+from hitl_chat.engines.protocol import Engine, Sampling, Turn
+from hitl_chat.identity import BadToken, Identity
+from hitl_chat.reading import Shown
+from hitl_chat.settings import Settings
+from storage import conversations, cycles, export, feedback
+from storage.conversations import NotYours
+from storage.database import Database
+from storage.models import Message
+
+__all__ = ["BadToken", "Draft", "NotYours", "Service", "Shown", "Started", "StillAnswering"]
+
+MAX_TEXT = 8_000
+MAX_EDIT = 32_000
+
+
+@dataclass(frozen=True)
+class Started:
+    """A fresh conversation, and the token that stands for its rater in every later call."""
+
+    rater: str
+    conversation: str
+    token: str
+
+
+class Service:
+    """The chat, its feedback, and the state of the learning loop."""
+
+    def __init__(
+        self, database: Database, engine: Engine, settings: Settings, *, train_after: int
+    ) -> None:
+        self.identity = Identity(settings.secret)
+        self._database = database
+        self._engine = engine
+        self._settings = settings
+        self._train_after = train_after
+        sampling = Sampling(
+            temperature=settings.temperature, max_new_tokens=settings.max_new_tokens
+        )
+        self._answers = Answers(database, engine, sampling)
+        self._problem: str | None = None
+
+    # Who
+
+    def start(self, token: str | None = None) -> Started:
+        """Open a conversation, for the rater of `token` or, without one, for a new rater.
+
+        Raises:
+            BadToken: the token isn't one of ours.
+        """
+        known = self.rater(token) if token else None
+
+        def work(session: Session) -> tuple[str, str]:
+            rater = known or conversations.add_rater(session).id
+            return rater, conversations.start(session, rater).id
+
+        rater, conversation = self._database.write(work)
+        return Started(rater, conversation, self.identity.sign_rater(rater))
+
+    def rater(self, token: str) -> str:
+        """Return whom a token stands for.
+
+        Raises:
+            BadToken: forged, mangled, made for something else, or of a rater who is gone.
+        """
+        rater = self.identity.verify_rater(token)
+        with self._database.read() as session:
+            if not conversations.has_rater(session, rater):
+                raise BadToken
+        return rater
+
+    def resume(self, rater: str) -> str | None:
+        """Return the rater's latest conversation that has messages, if any."""
+        with self._database.read() as session:
+            latest = conversations.latest(session, rater)
+            return latest.id if latest and latest.head_id else None
+
+    # Chat
+
+    def ask(self, rater: str, conversation: str, text: str) -> Iterator[Draft]:
+        """Store the question, then stream an answer to it; the last draft is `done`.
+
+        Raises:
+            ValueError: the text is empty or too long; nothing is stored.
+            NotYours: the conversation isn't this rater's.
+            StillAnswering: an answer is being written there already.
+            EngineBusy: too many people wait; the question is stored and unanswered: asking the
+                same again, or `regenerate` with its id, answers it without a second copy.
+        """
+        for drafts in self._ask(rater, conversation, text, count=1):
+            yield drafts[0]
+
+    def compare(self, rater: str, conversation: str, text: str) -> Iterator[list[Draft]]:
+        """As `ask`, with two drafts of the same version side by side; the first is shown later."""
+        yield from self._ask(rater, conversation, text, count=2)
+
+    def regenerate(self, rater: str, message: str) -> Iterator[Draft]:
+        """Stream another draft beside an answer, or the first one to a question without any.
+
+        Raises:
+            NotYours, StillAnswering, EngineBusy: as `ask`.
+        """
+        with self._database.read() as session:
+            conversation = conversations.owned_message(session, rater, message).conversation_id
+        with self._answers.claim(conversation) as live:
+            question = self._database.write(lambda s: steps.question_of(s, rater, message))
+            for drafts in self._answers.stream(live, question, self._turns(question)):
+                yield drafts[0]
+
+    def stop(self, rater: str, conversation: str) -> None:
+        """End what is being written; the streams finish by themselves, with reason `stop`."""
+        with self._database.read() as session:
+            conversations.owned(session, rater, conversation)
+        stopped = self._answers.stop(conversation)
+
+        def work(session: Session) -> None:
+            for message in stopped:
+                feedback.signal(session, rater, message, "stop")
+
+        if stopped:
+            self._database.write(work)
+
+    def undo(self, rater: str, conversation: str) -> str:
+        """Take the last question and its answer off the page; returns the question's text.
+
+        Both stay stored. An empty conversation gives an empty text.
+        """
+        return self._database.write(lambda s: steps.undo(s, rater, conversation))
+
+    def pick_draft(self, rater: str, message: str) -> None:
+        """Show this draft, with whatever was said after it last time."""
+        self._database.write(lambda s: steps.pick(s, rater, message))
+
+    def show(self, rater: str, conversation: str) -> list[Shown]:
+        """Return what the page shows of a conversation, in order."""
+        with self._database.read() as session:
+            return reading.shown(session, conversations.owned(session, rater, conversation))
+
+    # Feedback
+
+    def rate(
+        self, rater: str, message: str, value: int, reasons: Sequence[str] = (), comment: str = ""
+    ) -> None:
+        """Rate an answer 1 or -1; 0 takes it back.
+
+        Raises:
+            ValueError: a value, reason or comment that can't be taken.
+            NotYours: the message isn't this rater's.
+        """
+        self._database.write(
+            lambda s: feedback.rate(s, rater, message, value, tuple(reasons), comment)
+        )
+
+    def edit(self, rater: str, message: str, text: str) -> None:
+        """Store the answer that the rater wanted; the page shows it from now on.
+
+        Raises:
+            ValueError: the text is empty or too long.
+            NotYours: the message isn't this rater's.
+        """
+        wanted = steps.checked(text, "The edited answer", MAX_EDIT)
+        self._database.write(lambda s: feedback.edit(s, rater, message, wanted))
+
+    def choose(self, rater: str, chosen: str, rejected: str, verdict: str) -> None:
+        """Say which of two drafts is better (`better`), or `tie`, or `both_bad`.
+
+        Raises:
+            ValueError: an unknown verdict, or not two drafts of one answer.
+            NotYours: a message isn't this rater's.
+        """
+        self._database.write(lambda s: steps.choose(s, rater, chosen, rejected, verdict))
+
+    def page_token(self, rater: str) -> str:
+        """Return what a page needs to send signals: it proves a page load, and ages."""
+        return self.identity.sign_page(rater)
+
+    def take_beacon(self, body: object) -> None:
+        """Take in a browser's batch of signals: `{"token", "seq", "dwell", "events"}`.
+
+        A batch that came before, and messages that aren't the rater's, are passed over.
+
+        Raises:
+            BadToken: the page token isn't valid or too old.
+            ValueError: the body isn't a batch.
+        """
+        claims = self.identity.verify_page(signals.token_of(body))
+        batch = signals.read(body, claims.age_ms)
+
+        def work(session: Session) -> None:
+            if not conversations.has_rater(session, claims.rater):
+                raise BadToken
+            if feedback.first_time(session, claims.page, batch.seq, claims.rater):
+                for one in batch.observed:
+                    steps.store_signal(session, claims.rater, one)
+
+        self._database.write(work)
+
+    # The loop
+
+    def status(self) -> dict[str, Any]:
+        """Return the served version, feedback counts, the next training and the last cycle."""
+        with self._database.read() as session:
+            counts = feedback.counts(session)
+            last, running = cycles.last(session), cycles.running(session)
+        return {
+            "version": self._engine.version,
+            "feedback": {"total": counts.total, "waiting": counts.waiting},
+            "next_training": {
+                "after": self._train_after,
+                "missing": max(0, self._train_after - counts.waiting),
+                "trainer": "on" if self._settings.trainer else "off",
+            },
+            "cycle": reading.finished(last) if last else None,
+            "running": reading.progress(running) if running else None,
+            "problem": self._problem,
+        }
+
+    def report(self, problem: str | None) -> None:
+        """Keep what the owner should know until it is over (None)."""
+        self._problem = problem
+
+    def export(self, name: str) -> Path:
+        """Write one data set format to the exports folder and return the file.
+
+        Raises:
+            ValueError: no such format.
+        """
+        if name not in export.FORMATS:
+            raise ValueError(f"Unknown format '{name}'. Use one of {', '.join(export.FORMATS)}.")
+        path = self._settings.home.exports / f"{name}.jsonl"
+        with self._database.read() as session:
+            export.write(session, name, path)
+        return path
+
+    def roll_back(self, version: str | None = None) -> str:
+        """Serve the version before this one, or the named one; the engine follows at once.
+
+        Raises:
+            ValueError: there is no such version.
+        """
+        home = self._settings.home
+        return self._database.write(lambda s: steps.roll_back(s, home, version))
+
+    # Inside
+
+    def _ask(self, rater: str, conversation: str, text: str, count: int) -> Iterator[list[Draft]]:
+        asked = steps.checked(text, "The message", MAX_TEXT)
+        with self._database.read() as session:
+            conversations.owned(session, rater, conversation)
+        with self._answers.claim(conversation) as live:
+            question = self._database.write(lambda s: steps.say(s, rater, conversation, asked))
+            yield from self._answers.stream(live, question, self._turns(question), count)
+
+    def _turns(self, question: Message) -> list[Turn]:
+        with self._database.read() as session:
+            return reading.turns(session, session.get_one(Message, question.id))

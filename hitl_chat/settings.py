@@ -1,0 +1,164 @@
+"""The environment, read once into one frozen Settings. Knows no model and no page.
+
+Numbers of the training side are read by `training.config`.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from storage.home import Home
+
+ENGINES = ("auto", "transformers")
+PLANNED_ENGINES = ("llamacpp", "openai")
+SECRET_FILE = "secret.key"  # noqa: S105 - the name of a file
+
+
+class SettingsError(ValueError):
+    """A setting has a value that can't be used; shown to whoever starts the app."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One line of the README's table."""
+
+    name: str
+    default: str
+    sentence: str
+
+
+SETTINGS = (
+    Setting("HITL_DATA_DIR", "data", "Folder of everything that lasts."),
+    Setting(
+        "HITL_DATABASE_URL",
+        "",
+        "SQLAlchemy address of the database; left out, feedback.db in the data folder.",
+    ),
+    Setting("HITL_MODEL", "smollm2", "Base model: the packaged one, a local folder, or a Hub id."),
+    Setting("HITL_ENGINE", "auto", "What serves: auto or transformers."),
+    Setting("HITL_TRAINER", "on", "Whether the chat process starts the trainer: on or off."),
+    Setting("HITL_MAX_NEW_TOKENS", "256", "Longest answer in tokens, 1 to 4096."),
+    Setting("HITL_TEMPERATURE", "0.7", "Sampling temperature of answers, 0 (greedy) to 2."),
+    Setting("HITL_ADMIN_PASSWORD", "", "Password of the owner's page and of exports."),
+    Setting(
+        "HITL_SECRET",
+        "",
+        "Key that signs raters' tokens; left out, one is made in the data folder.",
+    ),
+    Setting("GRADIO_SERVER_NAME", "127.0.0.1", "Address to listen on; 0.0.0.0 for everyone."),
+    Setting("GRADIO_SERVER_PORT", "7860", "Port to listen on, 1 to 65535."),
+)
+"""Every setting of the chat process; a test compares it with the README."""
+
+DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the chat process was asked to be."""
+
+    home: Home
+    model: str
+    engine: str
+    trainer: bool
+    temperature: float
+    max_new_tokens: int
+    admin_password: str | None
+    secret: bytes
+    host: str
+    port: int
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Settings":
+        """Read a mapping such as `os.environ`; an empty value counts as left out.
+
+        Prepares the data folder, and makes the secret there if none is given.
+
+        Raises:
+            SettingsError: a value can't be used.
+            HomeError: the data folder can't be written.
+        """
+        given = {name: env.get(name) or default for name, default in DEFAULTS.items()}
+        temperature = _number(given, "HITL_TEMPERATURE", 0, 2)
+        max_new_tokens = _whole(given, "HITL_MAX_NEW_TOKENS", 1, 4096)
+        engine = _engine(given)
+        trainer = _one_of(given, "HITL_TRAINER", ("on", "off")) == "on"
+        port = _whole(given, "GRADIO_SERVER_PORT", 1, 65_535)
+        home = Home.from_env(env)
+        home.prepare()
+        return cls(
+            home=home,
+            model=given["HITL_MODEL"],
+            engine=engine,
+            trainer=trainer,
+            temperature=temperature,
+            max_new_tokens=max_new_tokens,
+            admin_password=given["HITL_ADMIN_PASSWORD"] or None,
+            secret=given["HITL_SECRET"].encode() or _own_secret(home.folder),
+            host=given["GRADIO_SERVER_NAME"],
+            port=port,
+        )
+
+
+def _engine(given: Mapping[str, str]) -> str:
+    name = given["HITL_ENGINE"]
+    if name in PLANNED_ENGINES:
+        raise SettingsError(
+            f"HITL_ENGINE has value '{name}', which is not available yet. "
+            "Use 'transformers', or leave it out."
+        )
+    chosen = _one_of(given, "HITL_ENGINE", ENGINES)
+    return "transformers" if chosen == "auto" else chosen
+
+
+def _one_of(given: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:
+    if given[name] not in allowed:
+        raise SettingsError(f"{name} has value '{given[name]}'. Use one of {', '.join(allowed)}.")
+    return given[name]
+
+
+def _number(given: Mapping[str, str], name: str, low: float, high: float) -> float:
+    try:
+        value = float(given[name])
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise SettingsError(f"{name} has value '{given[name]}'. Use a number, {low} to {high}.")
+    return value
+
+
+def _whole(given: Mapping[str, str], name: str, low: int, high: int) -> int:
+    text = given[name]
+    if not (text.isascii() and text.isdigit() and low <= int(text[:9]) <= high):
+        raise SettingsError(f"{name} has value '{text}'. Use a whole number, {low} to {high}.")
+    return int(text)
+
+
+def _own_secret(folder: Path) -> bytes:
+    """Return the installation's own secret, made on first use; two processes get the same."""
+    path = folder / SECRET_FILE
+    fresh = folder / f".{SECRET_FILE}-{secrets.token_hex(4)}"
+    try:
+        if not path.exists():
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as stream:
+                stream.write(secrets.token_hex(32).encode())
+                stream.flush()
+                os.fsync(stream.fileno())
+            try:
+                os.link(fresh, path)  # unlike a rename, it never replaces another process's
+            except FileExistsError:
+                pass
+            finally:
+                fresh.unlink()
+        secret = path.read_bytes().strip()
+    except OSError as error:
+        raise SettingsError(
+            f"The secret {path} can't be read or made ({error.strerror}). "
+            "Set HITL_SECRET, or give this user access."
+        ) from error
+    if not secret:
+        raise SettingsError(f"The secret {path} is empty. Delete it, or set HITL_SECRET.")
+    return secret

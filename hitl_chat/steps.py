@@ -1,0 +1,94 @@
+"""The single steps of the service, each inside one transaction. Knows no engine and no settings."""
+
+from sqlalchemy.orm import Session
+
+from hitl_chat import reading, signals
+from hitl_chat.signals import Observed
+from storage import adapters, conversations, feedback
+from storage.conversations import NotYours
+from storage.home import Home
+from storage.models import BASE_VERSION, Conversation, Message, now
+
+
+def checked(text: str, what: str, limit: int) -> str:
+    """Return the text as it can be stored, or raise a ValueError that says what to do."""
+    if not isinstance(text, str):
+        raise ValueError(f"{what} is not text.")  # noqa: TRY004 - what a user gave
+    text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    if not text.strip():
+        raise ValueError(f"{what} is empty. Type something first.")
+    if len(text) > limit:
+        raise ValueError(
+            f"{what} has {len(text):,} characters; the limit is {limit:,}. Shorten it, "
+            "or send it in parts."
+        )
+    return text
+
+
+def say(session: Session, rater: str, conversation_id: str, text: str) -> Message:
+    """Store a question, or find it if it stands there unanswered already."""
+    conversation = conversations.owned(session, rater, conversation_id)
+    if conversation.head_id:
+        head = session.get_one(Message, conversation.head_id)
+        if head.role == "user" and head.text == text:
+            return head
+    return conversations.say(session, conversation, text)
+
+
+def question_of(session: Session, rater: str, message: str) -> Message:
+    """Return the question above an answer, leaving a `regenerate` signal on that answer."""
+    target = conversations.owned_message(session, rater, message)
+    if target.role == "user":
+        return target
+    feedback.signal(session, rater, target.id, "regenerate")
+    return session.get_one(Message, target.parent_id)
+
+
+def pick(session: Session, rater: str, message: str) -> None:
+    """Show a draft with the newest branch under it."""
+    picked = conversations.owned_message(session, rater, message)
+    conversation = session.get_one(Conversation, picked.conversation_id)
+    conversations.set_head(session, conversation, reading.newest_leaf(session, picked))
+
+
+def choose(session: Session, rater: str, chosen: str, rejected: str, verdict: str) -> None:
+    """Store a choice; a better draft takes the place of the other one on the page."""
+    feedback.choose(session, rater, chosen, rejected, verdict)
+    better = conversations.owned_message(session, rater, chosen)
+    conversation = session.get_one(Conversation, better.conversation_id)
+    if verdict == "better" and conversation.head_id == rejected:
+        conversations.set_head(session, conversation, chosen)
+
+
+def roll_back(session: Session, home: Home, version: str | None) -> str:
+    """Serve an earlier version, unless its files were cleared away."""
+    target = adapters.roll_back(session, version)
+    if target != BASE_VERSION and not (home.adapters / target).is_dir():
+        raise ValueError(f"Version '{target}' has no folder any more. Name another one.")
+    return target
+
+
+def undo(session: Session, rater: str, conversation_id: str) -> str:
+    """Move the head before the last question; returns its text, or none."""
+    conversation = conversations.owned(session, rater, conversation_id)
+    branch = conversations.branch(session, conversation)
+    places = [place for place, message in enumerate(branch) if message.role == "user"]
+    if not places:
+        return ""
+    question = branch[places[-1]]
+    for answer in branch[places[-1] + 1 :]:
+        feedback.signal(session, rater, answer.id, "undo")
+    conversations.set_head(session, conversation, question.parent_id)
+    return question.text
+
+
+def store_signal(session: Session, rater: str, one: Observed) -> None:
+    """Store a browser signal; nobody looks at a message longer than it exists."""
+    try:
+        message = conversations.owned_message(session, rater, one.message_id)
+    except NotYours:
+        return
+    amount = one.amount
+    if one.kind == signals.DWELL and amount is not None:
+        amount = min(amount, (now() - message.created_at).total_seconds() * 1000)
+    feedback.signal(session, rater, message.id, one.kind, amount)

@@ -1,0 +1,137 @@
+"""What the owner's page shows, as HTML. Everything that comes from rows is escaped; knows no widget.
+
+It goes where Gradio inserts HTML as it is, so nothing may leave here unescaped.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from storage.models import BASE_VERSION, Adapter, Cycle, Serving
+
+PHASES = ("mark", "targets", "fit", "update", "gate", "publish")
+REWARD_FIGURES = ("accuracy", "precision", "recall", "f1", "auc", "pair_accuracy")
+NONE = "–"
+SHORT = 28
+"""Characters that stay on one line."""
+
+
+def overview(status: Mapping[str, Any]) -> str:
+    """Return the served version, the counts, and what is wrong, if anything is."""
+    feedback, training = status["feedback"], status["next_training"]
+    due = "is due" if training["missing"] == 0 else f"after {training['missing']} more"
+    facts = {
+        "Serves": status["version"],
+        "Feedback": feedback["total"],
+        "Waiting": feedback["waiting"],
+        "Next training": due if training["trainer"] == "on" else f"{due} (trainer is off)",
+    }
+    cards = "".join(
+        f"<div><dt>{html.escape(name)}</dt><dd>{html.escape(str(value))}</dd></div>"
+        for name, value in facts.items()
+    )
+    problem = status["problem"]
+    alert = f'<p class="problem" role="alert">{html.escape(str(problem))}</p>' if problem else ""
+    return f'{alert}<dl class="cards">{cards}</dl>'
+
+
+def running(cycle: Mapping[str, Any] | None) -> str:
+    """Return how far the running cycle is."""
+    if cycle is None:
+        return '<p class="quiet">No training runs right now.</p>'
+    at = PHASES.index(cycle["phase"]) if cycle["phase"] in PHASES else 0
+    steps = "".join(
+        f'<li class="{"done" if place < at else "now" if place == at else ""}">{phase}</li>'
+        for place, phase in enumerate(PHASES)
+    )
+    share = f"{cycle['progress']:.3f}"
+    detail = html.escape(str(cycle["detail"] or ""))
+    return (
+        f"<p>Cycle {int(cycle['id'])}: {html.escape(cycle['phase'])}, {cycle['progress']:.0%}. "
+        f'{detail}</p><progress value="{share}" max="1"></progress><ol class="steps">{steps}</ol>'
+    )
+
+
+def versions(known: Sequence[Adapter], serving: Sequence[Serving], served: str) -> str:
+    """Return the versions, newest first, the base last."""
+    rows: list[tuple[object, ...]] = [
+        (a.version, a.parent, a.cycle_id, _when(a.created_at), _serves(a.version, served))
+        for a in known
+    ]
+    rows.append((BASE_VERSION, NONE, NONE, NONE, _serves(BASE_VERSION, served)))
+    names = ("Version", "From", "Cycle", "Made", "")
+    changes = [(_when(s.created_at), s.version, s.reason) for s in serving]
+    return _table("Versions", names, rows) + _table("Served", ("Since", "Version", "Why"), changes)
+
+
+def cycles(recent: Sequence[Cycle]) -> str:
+    """Return what came of each cycle, and why."""
+    rows = [
+        (
+            c.id,
+            c.status,
+            c.version,
+            why(c.verdict, c.error),
+            _figures(c.counts),
+            _when(c.finished_at or c.started_at),
+        )
+        for c in recent
+    ]
+    return _table("Cycles", ("Cycle", "Result", "Version", "Why", "Feedback", "Ended"), rows)
+
+
+def rewards(recent: Sequence[Cycle]) -> str:
+    """Return how well each retrained reward head told liked from disliked held-out answers."""
+    rows = [
+        (c.id, *(_figure((c.reward or {}).get(name)) for name in REWARD_FIGURES), _figures(c.ppo))
+        for c in recent
+        if c.reward
+    ]
+    names = [name.replace("_", " ") for name in REWARD_FIGURES]
+    return _table("Reward head, on held-out feedback", ("Cycle", *names, "update"), rows)
+
+
+def why(verdict: Mapping[str, Any] | None, error: str | None) -> str:
+    """Return the reasons of a verdict, or what broke, as one line."""
+    if error:
+        return error
+    reasons = (verdict or {}).get("reasons")
+    if isinstance(reasons, list) and reasons:
+        return "; ".join(str(reason) for reason in reasons)
+    return _figures(verdict)
+
+
+def _serves(version: str, served: str) -> str:
+    return "serves now" if version == served else ""
+
+
+def _when(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else NONE
+
+
+def _figures(values: Mapping[str, Any] | None) -> str:
+    """Return the plain figures of a JSON object on one line; nested ones are left out."""
+    plain = {k: v for k, v in (values or {}).items() if isinstance(v, int | float | str)}
+    return ", ".join(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in plain.items())
+
+
+def _figure(value: object) -> str:
+    if value is None:
+        return NONE
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
+    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
+    empty = f'<tr><td class="quiet" colspan="{len(names)}">Nothing yet.</td></tr>'
+    return (
+        f'<section class="sheet"><h2>{html.escape(title)}</h2><div tabindex="0"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body or empty}</tbody></table></div></section>"
+    )
+
+
+def _cell(value: object) -> str:
+    text = NONE if value is None else str(value)
+    return f'<td class="{"short" if len(text) <= SHORT else "long"}">{html.escape(text)}</td>'

@@ -1,0 +1,106 @@
+"""Keeps the trainer process running beside the chat. Knows nothing of what it does.
+
+The trainer holds the read end of a pipe whose other end lives here: when this process goes, however
+it goes, the trainer sees the pipe close and ends too.
+"""
+
+import logging
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+COMMAND = (sys.executable, "-m", "training.worker", "--attached")
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_PAUSE = 1.0
+LONGEST_PAUSE = 60.0
+HEALTHY = 60.0
+"""Seconds after which a run counts as good, and the next restart is quick again."""
+PATIENCE = 10.0
+"""Seconds that a trainer gets to end by itself."""
+
+
+class Trainer:
+    """Starts the trainer, starts it again when it dies, and ends it with the chat."""
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        command: Sequence[str] = COMMAND,
+        first_pause: float = FIRST_PAUSE,
+    ) -> None:
+        """`env` is what the trainer sees; the code of this app is put on its path."""
+        paths = [str(ROOT), *filter(None, [env.get("PYTHONPATH")])]
+        self._env = {**env, "PYTHONPATH": os.pathsep.join(paths)}
+        self._command = list(command)
+        self._first_pause = first_pause
+        self._leave = threading.Event()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._keep, name="trainer", daemon=True)
+
+    @property
+    def pid(self) -> int | None:
+        """The running trainer's process id, or None between two runs."""
+        process = self._process
+        return process.pid if process and process.poll() is None else None
+
+    def start(self) -> None:
+        """Start the trainer and keep it running."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Ask the trainer to end, and make sure that it does."""
+        with self._lock:
+            self._leave.set()
+            process = self._process
+            if process and process.stdin:
+                process.stdin.close()
+        if process:
+            _end(process)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _keep(self) -> None:
+        pause = self._first_pause
+        while True:
+            begun = time.monotonic()
+            process = self._launch()
+            if process is None:
+                return
+            code = process.wait()
+            if self._leave.is_set():
+                return
+            if time.monotonic() - begun > HEALTHY:
+                pause = self._first_pause
+            log.warning("The trainer ended (code %s); it starts again in %.0f s.", code, pause)
+            if process.stdin:
+                process.stdin.close()
+            if self._leave.wait(pause):
+                return
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _launch(self) -> subprocess.Popen[bytes] | None:
+        """Start one run, unless this is closing."""
+        with self._lock:
+            if self._leave.is_set():
+                return None
+            self._process = subprocess.Popen(  # noqa: S603 - our own command
+                self._command, env=self._env, stdin=subprocess.PIPE
+            )
+            return self._process
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Wait, then insist, then force."""
+    for insist in (process.terminate, process.kill):
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            insist()
+    process.wait()

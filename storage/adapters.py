@@ -1,0 +1,150 @@
+"""Which adapter versions there are and which one serves. Knows no file and no weight.
+
+python -m storage.adapters --list
+python -m storage.adapters --roll-back [VERSION]
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storage.database import Database, DatabaseBusy, DatabaseUnusable, NoDatabase
+from storage.home import Home, HomeError
+from storage.models import BASE_VERSION, Adapter, Serving
+
+ROLL_BACK_HELP = "serve the version before this one, or the named one"
+
+
+def add(s: Session, version: str, parent: str, base: str, cycle_id: int | None) -> Adapter:
+    """Record a version whose folder is published."""
+    adapter = Adapter(version=version, parent=parent, base=base, cycle_id=cycle_id)
+    s.add(adapter)
+    s.flush()
+    return adapter
+
+
+def get(s: Session, version: str) -> Adapter | None:
+    """Return what is known of a version; the bare base is none."""
+    return s.get(Adapter, version)
+
+
+def versions(s: Session) -> list[Adapter]:
+    """Return all published versions, newest first."""
+    newest_first = (Adapter.created_at.desc(), Adapter.version.desc())
+    return list(s.scalars(select(Adapter).order_by(*newest_first)))
+
+
+def served(s: Session) -> str:
+    """Return the version that should serve now."""
+    newest = select(Serving.version).order_by(Serving.id.desc()).limit(1)
+    return s.scalar(newest) or BASE_VERSION
+
+
+def serve(s: Session, version: str, reason: str) -> None:
+    """Make a version the one that serves, for a reason that the owner can read.
+
+    Raises:
+        ValueError: there is no such version.
+    """
+    if version != BASE_VERSION and get(s, version) is None:
+        raise ValueError(
+            f"Unknown version '{version}'. `python -m storage.adapters --list` names them."
+        )
+    s.add(Serving(version=version, reason=reason))
+    s.flush()
+
+
+def history(s: Session, limit: int = 50) -> list[Serving]:
+    """Return what served when and why, newest first."""
+    return list(s.scalars(select(Serving).order_by(Serving.id.desc()).limit(limit)))
+
+
+def previous(s: Session) -> str | None:
+    """Return the version that a roll back goes to; None when the bare base serves from the start.
+
+    Going back to a version also takes back all that came after it: rolling back twice goes two
+    versions back, and never again to the one that was left.
+    """
+    line = [BASE_VERSION]
+    for version in s.scalars(select(Serving.version).order_by(Serving.id)):
+        if version in line:
+            del line[line.index(version) + 1 :]
+        else:
+            line.append(version)
+    return line[-2] if len(line) > 1 else None
+
+
+def roll_back(s: Session, version: str | None = None) -> str:
+    """Serve the previous version, or the named one; returns which one.
+
+    Raises:
+        ValueError: there is no such version, or it serves already.
+    """
+    current = served(s)
+    target = version or previous(s)
+    if target is None:
+        raise ValueError("The base model serves; there is nothing before it to roll back to.")
+    if target == current:
+        raise ValueError(f"Version '{target}' serves already.")
+    serve(s, target, f"rolled back by hand from {current}")
+    return target
+
+
+def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """List the versions or roll back; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m storage.adapters",
+        description="Name the adapter versions, or go back to one.",
+    )
+    wish = parser.add_mutually_exclusive_group(required=True)
+    wish.add_argument("--list", action="store_true", help="name the versions and which one serves")
+    wish.add_argument("--roll-back", nargs="?", const="", metavar="VERSION", help=ROLL_BACK_HELP)
+    wanted = parser.parse_args(argv)
+    try:
+        said = _list(env) if wanted.list else _go_back(env, wanted.roll_back or None)
+    except (DatabaseUnusable, DatabaseBusy, HomeError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(said)
+    return 0
+
+
+def _list(env: Mapping[str, str]) -> str:
+    try:
+        database = Database.existing(Home.from_env(env))
+    except NoDatabase as none:  # nothing is published yet: not an error
+        sys.stderr.write(f"{none}\n")
+        return _listing(BASE_VERSION, [])
+    with closing(database), database.read() as session:
+        return _listing(served(session), versions(session))
+
+
+def _listing(serves: str, adapters: list[Adapter]) -> str:
+    lines = {BASE_VERSION: BASE_VERSION}
+    for one in reversed(adapters):
+        made = one.created_at.isoformat(sep=" ", timespec="seconds")
+        lines[one.version] = f"{one.version}  from {one.parent}  made {made}"
+    signed = [f"{'*' if version == serves else ' '} {line}" for version, line in lines.items()]
+    return "\n".join([*signed, "(* serves now)", ""])
+
+
+def _go_back(env: Mapping[str, str], version: str | None) -> str:
+    home = Home.from_env(env)
+
+    def work(s: Session) -> str:
+        target = roll_back(s, version)
+        if target != BASE_VERSION and not (home.adapters / target).is_dir():
+            raise ValueError(f"Version '{target}' has no folder any more. Name another one.")
+        return target
+
+    with closing(Database.existing(home)) as database:
+        return f"Version {database.write(work)} serves now.\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,202 @@
+"""What people say and do about answers, added row by row and never changed. Knows no target.
+
+Nothing here is updated: rating again, or taking a rating back, is one more row, and the newest row
+counts. So a cycle can freeze everything up to an id, and nobody's second thoughts are lost.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from storage import conversations, cycles
+from storage.models import Beacon, Feedback, Message, Signal
+
+MAX_COMMENT = 2_000
+REASONS = (
+    "Wrong facts",
+    "Didn't follow the request",
+    "Too long",
+    "Too short",
+    "Style or tone",
+    "Other",
+)
+VERDICTS = ("better", "tie", "both_bad")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much feedback there is; `waiting` is what no cycle has learned from yet."""
+
+    total: int
+    waiting: int
+    ratings: int
+    edits: int
+    choices: int
+    signals: int
+
+
+# Said on purpose
+
+
+def rate(
+    s: Session,
+    rater_id: str,
+    message_id: str,
+    value: int,
+    reasons: Sequence[str] = (),
+    comment: str = "",
+) -> Feedback:
+    """Rate an answer 1 or -1; 0 takes the rating back.
+
+    Raises:
+        NotYours: the message isn't this rater's.
+        ValueError: not an answer, or a value, reason or comment that can't be taken.
+    """
+    _answer(s, rater_id, message_id)
+    if type(value) is not int or value not in (1, -1, 0):  # True and 1.0 are no ratings
+        raise ValueError(f"The rating is {value!r}. Use 1, -1, or 0 to take it back.")
+    row = Feedback(rater_id=rater_id, message_id=message_id, kind="rating", value=value)
+    if value:
+        row.reasons = _reasons(reasons)
+        row.comment = _comment(comment)
+    return _add(s, row)
+
+
+def edit(s: Session, rater_id: str, message_id: str, text: str) -> Feedback:
+    """Store the answer that the rater wanted instead.
+
+    Raises:
+        NotYours: the message isn't this rater's.
+        ValueError: not an answer, or the text is empty.
+    """
+    _answer(s, rater_id, message_id)
+    wanted = _storable(text, "The edited answer")
+    if not wanted.strip():
+        raise ValueError("The edited answer is empty. Write the answer that you wanted.")
+    return _add(s, Feedback(rater_id=rater_id, message_id=message_id, kind="edit", text=wanted))
+
+
+def choose(s: Session, rater_id: str, chosen_id: str, rejected_id: str, verdict: str) -> Feedback:
+    """Store which of two drafts of one answer is better, or that neither is.
+
+    Raises:
+        NotYours: a message isn't this rater's.
+        ValueError: an unknown verdict, or not two drafts of one answer.
+    """
+    chosen, rejected = _answer(s, rater_id, chosen_id), _answer(s, rater_id, rejected_id)
+    if verdict not in VERDICTS:
+        raise ValueError(f"The verdict is {verdict!r}. Use one of {', '.join(VERDICTS)}.")
+    if chosen.id == rejected.id or chosen.parent_id != rejected.parent_id:
+        raise ValueError("These are not two drafts of one answer. Choose between such drafts only.")
+    return _add(
+        s,
+        Feedback(
+            rater_id=rater_id,
+            message_id=chosen.id,
+            other_id=rejected.id,
+            kind="choice",
+            verdict=verdict,
+        ),
+    )
+
+
+# Done in passing
+
+
+def signal(
+    s: Session, rater_id: str, message_id: str, kind: str, amount: float | None = None
+) -> Signal:
+    """Store what someone did with an answer; the caller has checked that it is theirs."""
+    row = Signal(rater_id=rater_id, message_id=message_id, kind=kind, amount=amount)
+    s.add(row)
+    s.flush()
+    return row
+
+
+def first_time(s: Session, page: str, seq: int, rater_id: str) -> bool:
+    """Note a batch of browser signals; False if it came before, so that a replay does nothing."""
+    if s.get(Beacon, (page, seq)) is not None:
+        return False
+    s.add(Beacon(page=page, seq=seq, rater_id=rater_id))
+    s.flush()
+    return True
+
+
+# What it comes to
+
+
+def current_ratings(s: Session, message_ids: Iterable[str]) -> dict[str, Feedback]:
+    """Return the rating that counts for each of these messages that has one."""
+    rows = s.scalars(
+        select(Feedback)
+        .where(Feedback.kind == "rating", Feedback.message_id.in_(list(message_ids)))
+        .order_by(Feedback.id)
+    )
+    newest = {row.message_id: row for row in rows}
+    return {message: row for message, row in newest.items() if row.value}
+
+
+def counts(s: Session) -> Counts:
+    """Count the opinions of each kind, and those that wait for a cycle."""
+    by_kind = select(Feedback.kind, func.count()).group_by(Feedback.kind)
+    kinds: dict[str, int] = dict(s.execute(by_kind).all())
+    waiting = select(func.count()).where(Feedback.id > cycles.consumed_mark(s))
+    return Counts(
+        total=sum(kinds.values()),
+        waiting=s.scalar(waiting) or 0,
+        ratings=kinds.get("rating", 0),
+        edits=kinds.get("edit", 0),
+        choices=kinds.get("choice", 0),
+        signals=s.scalar(select(func.count()).select_from(Signal)) or 0,
+    )
+
+
+def since(s: Session, mark: int) -> int:
+    """Count the opinions given after `mark`; a thumb with its reasons is one opinion in two rows."""
+    newer = select(Feedback.kind, Feedback.message_id).where(Feedback.id > mark).distinct()
+    return s.scalar(select(func.count()).select_from(newer.subquery())) or 0
+
+
+def mark(s: Session) -> int:
+    """Return the newest feedback id; a cycle may see everything up to it."""
+    return s.scalar(select(func.max(Feedback.id))) or 0
+
+
+def _answer(s: Session, rater_id: str, message_id: str) -> Message:
+    message = conversations.owned_message(s, rater_id, message_id)
+    if message.role != "assistant":
+        raise ValueError("That is a message of yours. Give feedback on an answer.")
+    return message
+
+
+def _add(s: Session, row: Feedback) -> Feedback:
+    s.add(row)
+    s.flush()
+    return row
+
+
+def _reasons(reasons: Sequence[str]) -> list[str]:
+    if isinstance(reasons, str) or not isinstance(reasons, Sequence):
+        raise ValueError("The reasons are not a list.")  # noqa: TRY004 - what a user gave
+    for reason in reasons:
+        if reason not in REASONS:
+            raise ValueError(f"Unknown reason {reason!r}. Use some of: {'; '.join(REASONS)}.")
+    return list(dict.fromkeys(reasons))
+
+
+def _comment(comment: str) -> str:
+    text = _storable(comment, "The comment").strip()
+    if len(text) > MAX_COMMENT:
+        raise ValueError(
+            f"The comment has {len(text):,} characters; the limit is {MAX_COMMENT:,}. Shorten it."
+        )
+    return text
+
+
+def _storable(text: str, what: str) -> str:
+    """Return text as every database takes it: no NUL, no halves of characters."""
+    if not isinstance(text, str):
+        raise ValueError(f"{what} is not text.")  # noqa: TRY004 - what a user gave
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,92 @@
+"""One browser and one server for all browser tests; a fresh profile for each test."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from tests.server import Server
+
+SCREENSHOTS = Path(__file__).parent.parent.parent / "screenshots"
+expect.set_options(timeout=15_000)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, else the one that Playwright brought."""
+    found = os.environ.get("HITL_CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=found,
+            args=["--no-sandbox", "--disable-dev-shm-usage"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real app with the scripted engine, one word each 0.04 s."""
+    folder = tmp_path_factory.mktemp("browser") / "data"
+    server = Server(folder, SCRIPTED_DELAY="0.04").start()
+    yield server
+    assert server.end() == 0
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A fresh profile: nothing stored, nobody known."""
+    context = browser.new_context(viewport={"width": 1000, "height": 800})
+    context.set_default_timeout(15_000)
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def open_page(context: BrowserContext, server: Server) -> Iterator[Callable[[], Page]]:
+    """Opens the chat in a tab; a script error in any of them fails the test."""
+    errors: list[str] = []
+
+    def opening() -> Page:
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(server.url)
+        ready(page)
+        return page
+
+    yield opening
+    assert not errors
+
+
+@pytest.fixture
+def page(open_page: Callable[[], Page]) -> Page:
+    """The chat in a tab."""
+    return open_page()
+
+
+def ready(page: Page) -> None:
+    """Wait until the page takes input and knows who is there."""
+    expect(page.locator("#box textarea")).to_be_visible()
+    expect(page.locator("#learning summary")).to_contain_text("feedback")
+
+
+def ask(page: Page, text: str) -> None:
+    """Type a question and press Enter."""
+    page.locator("#box textarea").fill(text)
+    page.locator("#box textarea").press("Enter")
+
+
+def answered(page: Page, count: int = 1) -> None:
+    """Wait until `count` answers are on the page, the last one whole."""
+    expect(page.locator(".bot-row")).to_have_count(count)
+    expect(page.locator(".bot-row .bar .up").last).to_be_visible()
+    expect(page.locator("#box .submit-button")).to_be_visible()
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a screenshot for people to look at."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")

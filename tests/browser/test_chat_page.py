@@ -1,0 +1,262 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from storage.models import Feedback, Message, Signal
+from tests.browser.conftest import answered, ask, ready
+from tests.server import Server
+
+pytestmark = pytest.mark.browser
+LONG = " ".join(f"word{n}" for n in range(60))
+
+
+def stored(server: Server, kind: type[Any], message: str) -> list[Any]:
+    database = server.database()
+    try:
+        with database.read() as session:
+            key = Message.id if kind is Message else kind.message_id
+            return list(session.scalars(select(kind).where(key == message)))
+    finally:
+        database.close()
+
+
+def ident(page: Page, answer: int = -1) -> str:
+    """The id of an answer on the page."""
+    ids = page.locator(".bot-row").evaluate_all("rows => rows.map(r => r.dataset.message)")
+    return str(ids[answer])
+
+
+def wait_for(page: Page, met: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if met():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("It did not happen.")
+
+
+def test_an_answer_streams_and_carries_its_version(page: Page) -> None:
+    ask(page, LONG)
+    answer = page.locator(".bot-row .message")
+    expect(answer).to_contain_text("word3")
+    assert "word59" not in answer.inner_text()
+    expect(page.locator("#box .stop-button")).to_be_visible()
+    expect(page.locator("#box textarea")).to_have_value("")
+    answered(page)
+    expect(answer).to_contain_text("word59")
+    expect(page.locator(".bot-row .print")).to_have_text("base")
+
+
+def test_stop_keeps_what_there_is(page: Page, server: Server) -> None:
+    ask(page, LONG)
+    expect(page.locator(".bot-row .message")).to_contain_text("word3")
+    page.locator("#box .stop-button").click()
+    answered(page)
+    expect(page.locator(".bot-row .print")).to_have_text("base · stopped")
+    (row,) = stored(server, Message, ident(page))
+    assert row.stop_reason == "stop"
+    assert "word3" in row.text
+    assert "word59" not in row.text
+    assert [signal.kind for signal in stored(server, Signal, row.id)] == ["stop"]
+
+
+def test_one_tap_rates_and_the_same_tap_takes_it_back(page: Page, server: Server) -> None:
+    ask(page, "rate me")
+    answered(page)
+    good = page.get_by_role("button", name="Good answer")
+    good.click()
+    expect(good).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("status").filter(has_text="Thanks.")).to_be_visible()
+    wait_for(page, lambda: len(stored(server, Feedback, ident(page))) == 1)
+    page.reload()
+    answered(page)
+    expect(good).to_have_attribute("aria-pressed", "true")
+    good.click()
+    wait_for(page, lambda: [f.value for f in stored(server, Feedback, ident(page))] == [1, 0])
+    expect(good).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_rating_gets_its_reasons_by_keyboard_alone(page: Page, server: Server) -> None:
+    ask(page, "give reasons")
+    answered(page)
+    page.get_by_role("button", name="Bad answer").focus()
+    page.keyboard.press("Enter")
+    why = page.get_by_role("button", name="Say what was wrong")
+    why.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Wrong facts")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    page.get_by_label("Your own words").focus()
+    page.keyboard.type("it rambles")
+    page.get_by_role("button", name="Save").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Thanks, noted.")).to_be_visible()
+    last = stored(server, Feedback, ident(page))[-1]
+    assert (last.value, last.reasons, last.comment) == (-1, ["Too long"], "it rambles")
+
+
+def test_a_rating_that_can_not_be_stored_says_so_and_is_not_shown(page: Page) -> None:
+    ask(page, "rate me offline")
+    answered(page)
+    page.route("**/gradio_api/run/rate", lambda route: route.abort())
+    good = page.get_by_role("button", name="Good answer")
+    good.click()
+    expect(page.get_by_text("Not saved. The server does not answer.")).to_be_visible()
+    expect(good).to_have_attribute("aria-pressed", "false")
+
+
+def test_regenerating_keeps_the_old_draft_to_look_at(page: Page, server: Server) -> None:
+    ask(page, "again please")
+    answered(page)
+    first = ident(page)
+    page.get_by_role("button", name="Regenerate").click()
+    expect(page.locator(".bot-row .pager span")).to_have_text("2/2")
+    answered(page)
+    second = ident(page)
+    assert first != second
+    assert [signal.kind for signal in stored(server, Signal, first)] == ["regenerate"]
+    page.get_by_role("button", name="Draft before").click()
+    expect(page.locator(".bot-row .pager span")).to_have_text("1/2")
+    assert ident(page) == first
+    page.reload()
+    expect(page.locator(".bot-row .pager span")).to_have_text("1/2")
+    page.get_by_role("button", name="Draft after").click()
+    expect(page.locator(".bot-row .pager span")).to_have_text("2/2")
+    assert ident(page) == second
+
+
+def test_an_answer_is_edited_into_the_one_that_was_wanted(page: Page, server: Server) -> None:
+    ask(page, "write")
+    answered(page)
+    page.get_by_role("button", name="Edit this answer").click()
+    area = page.get_by_label("The answer you wanted")
+    expect(area).to_have_value("Echo: write")
+    area.fill("")
+    page.get_by_role("button", name="Save my version").click()
+    expect(page.get_by_role("alert").filter(has_text="empty")).to_be_visible()
+    area.fill("My **own** words")
+    area.press("Control+Enter")
+    expect(page.locator(".bot-row .message strong")).to_have_text("own")
+    expect(page.locator(".bot-row .print")).to_have_text("base · edited by you")
+    (edit,) = stored(server, Feedback, ident(page))
+    assert (edit.kind, edit.text) == ("edit", "My **own** words")
+
+
+def test_a_closed_editor_keeps_what_was_typed(page: Page) -> None:
+    ask(page, "write")
+    answered(page)
+    page.get_by_role("button", name="Edit this answer").click()
+    page.get_by_label("The answer you wanted").fill("half a thought")
+    page.keyboard.press("Escape")
+    expect(page.locator(".bot-row .message")).to_be_visible()
+    page.get_by_role("button", name="Edit this answer").click()
+    expect(page.get_by_label("The answer you wanted")).to_have_value("half a thought")
+
+
+def test_undo_gives_the_question_back(page: Page) -> None:
+    ask(page, "the first")
+    answered(page)
+    ask(page, "the second")
+    answered(page, 2)
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".bot-row")).to_have_count(1)
+    expect(page.locator("#box textarea")).to_have_value("the second")
+
+
+def test_undo_leaves_alone_what_is_being_typed(page: Page) -> None:
+    ask(page, "the first")
+    answered(page)
+    page.locator("#box textarea").fill("something new")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".bot-row")).to_have_count(0)
+    expect(page.locator("#box textarea")).to_have_value("something new")
+
+
+def test_a_new_conversation_starts_empty_even_while_an_answer_streams(page: Page) -> None:
+    ask(page, LONG)
+    expect(page.locator(".bot-row .message")).to_contain_text("word3")
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".message-row")).to_have_count(0)
+    ask(page, "fresh start")
+    answered(page)
+    expect(page.locator(".bot-row .message")).to_have_text("Echo: fresh start")
+
+
+def test_a_message_that_is_too_long_is_refused_and_stays_in_the_box(page: Page) -> None:
+    ask(page, "x" * 9_000)
+    expect(page.get_by_text("the limit is 8,000")).to_be_visible()
+    expect(page.locator("#box textarea")).to_have_value("x" * 9_000)
+    expect(page.locator(".message-row")).to_have_count(0)
+    ask(page, "shorter")
+    answered(page)
+
+
+def test_an_empty_message_sends_nothing(page: Page) -> None:
+    ask(page, "   ")
+    page.wait_for_timeout(500)
+    expect(page.locator(".message-row")).to_have_count(0)
+
+
+def test_two_tabs_stream_at_once(open_page: Callable[[], Page]) -> None:
+    one, two = open_page(), open_page()
+    ask(one, LONG)
+    ask(two, LONG)
+    for tab in (one, two):
+        expect(tab.locator(".bot-row .message")).to_contain_text("word3")
+        expect(tab.locator("#box .stop-button")).to_be_visible()
+    for tab in (one, two):
+        answered(tab)
+
+
+def test_a_conversation_survives_reload_and_a_killed_server(page: Page, server: Server) -> None:
+    ask(page, "remember me")
+    answered(page)
+    page.reload()
+    ready(page)
+    expect(page.locator(".bot-row .message")).to_have_text("Echo: remember me")
+    ask(page, LONG)
+    expect(page.locator(".bot-row .message").last).to_contain_text("word3")
+    server.kill()
+    server.start()
+    page.goto(server.url)
+    answered(page, 2)
+    expect(page.locator(".bot-row .message").first).to_have_text("Echo: remember me")
+    expect(page.locator(".user-row .message").last).to_contain_text("word59")
+    expect(page.locator(".bot-row .print").last).to_have_text("base · interrupted")
+    page.get_by_role("button", name="Regenerate").click()
+    expect(page.locator(".bot-row .message").last).to_contain_text("word59")
+
+
+def test_markup_of_a_model_runs_nothing_and_fetches_nothing(page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    ask(page, "![x](http://evil.example/a.png) <img src=x onerror='window.pwned=1'> <b>q</b>")
+    answered(page)
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.pwned") is None
+    policy = page.evaluate("fetch('http://evil.example/').then(() => 'fetched', () => 'refused')")
+    assert policy == "refused"
+    assert page.locator("img[src*=evil]").evaluate_all(
+        "images => images.every(i => i.naturalWidth === 0)"
+    )
+
+
+def test_looking_and_copying_are_noticed_when_the_tab_closes(page: Page, server: Server) -> None:
+    ask(page, "look at me")
+    answered(page)
+    message = ident(page)
+    page.wait_for_timeout(1_500)
+    page.locator(".bot-row .message p").click(click_count=3)
+    page.keyboard.press("Control+C")
+    page.close(run_before_unload=True)
+    kinds: dict[str, float] = {}
+    for _ in range(100):
+        kinds = {s.kind: s.amount for s in stored(server, Signal, message)}
+        if len(kinds) == 2:
+            break
+    assert 1_000 < kinds["dwell_ms"] < 15_000
+    assert kinds["copy"] == len("Echo: look at me")

@@ -1,0 +1,46 @@
+import time
+from collections.abc import Iterator
+
+from hitl_chat.pacing import LONGEST, Pace
+
+
+def ticking(count: int, seconds: float) -> Iterator[int]:
+    for number in range(count):
+        yield number
+        time.sleep(seconds)
+
+
+def test_the_first_and_the_last_item_always_come() -> None:
+    assert list(Pace().thin(iter(range(1_000)))) == [0, 999]
+    assert list(Pace().thin(iter([7]))) == [7]
+    assert list(Pace().thin(iter([]))) == []
+
+
+def test_updates_come_about_ten_times_a_second() -> None:
+    assert 4 <= len(list(Pace().thin(ticking(50, 0.01)))) <= 8
+
+
+def test_many_streams_slow_each_other_down_but_not_for_ever() -> None:
+    pace = Pace()
+    open_streams = [pace.thin(iter(range(9))) for _ in range(40)]
+    for stream in open_streams:
+        next(stream)
+    begun = time.monotonic()
+    updates = len(list(pace.thin(ticking(60, 0.01))))
+    assert updates <= (time.monotonic() - begun) / LONGEST + 2
+
+
+def test_closing_closes_what_is_thinned() -> None:
+    closed = []
+
+    def source() -> Iterator[int]:
+        try:
+            yield 1
+            yield 2
+        finally:
+            closed.append(True)
+
+    stream = Pace().thin(source())
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert closed == [True]

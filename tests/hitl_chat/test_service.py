@@ -1,0 +1,577 @@
+import itertools
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from hitl_chat.answers import StillAnswering
+from hitl_chat.engines.protocol import EngineBusy, Reply, Sampling, Turn
+from hitl_chat.follower import Follower
+from hitl_chat.identity import BadToken
+from hitl_chat.service import Draft, Service, Started
+from hitl_chat.settings import Settings
+from storage import adapters
+from storage.conversations import NotYours
+from storage.database import Database
+from storage.home import Home
+from storage.models import BASE_VERSION, Message, Signal
+from tests.scripted import ScriptedEngine
+
+
+@pytest.fixture
+def settings(home: Home) -> Settings:
+    return Settings.from_env({"HITL_DATA_DIR": str(home.folder), "HITL_SECRET": "known"})
+
+
+@pytest.fixture
+def database(home: Home) -> Iterator[Database]:
+    database = Database.open(home)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    return ScriptedEngine()
+
+
+@pytest.fixture
+def service(database: Database, engine: ScriptedEngine, settings: Settings) -> Service:
+    return Service(database, engine, settings, train_after=16)
+
+
+@pytest.fixture
+def me(service: Service) -> Started:
+    return service.start()
+
+
+@pytest.fixture
+def stranger(service: Service) -> Started:
+    return service.start()
+
+
+@pytest.fixture
+def rows(database: Database) -> Callable[[], list[Message]]:
+    def read() -> list[Message]:
+        with database.read() as session:
+            return list(session.scalars(select(Message).order_by(Message.created_at)))
+
+    return read
+
+
+@pytest.fixture
+def kinds(database: Database) -> Callable[[], list[str]]:
+    def read() -> list[str]:
+        with database.read() as session:
+            return list(session.scalars(select(Signal.kind).order_by(Signal.id)))
+
+    return read
+
+
+Rows = Callable[[], list[Message]]
+Kinds = Callable[[], list[str]]
+
+
+def ask(service: Service, who: Started, text: str) -> Draft:
+    *_, final = service.ask(who.rater, who.conversation, text)
+    return final
+
+
+# Asking
+
+
+def test_an_answer_grows_and_is_stored_with_all_that_made_it(
+    service: Service, me: Started, rows: Rows
+) -> None:
+    drafts = list(service.ask(me.rater, me.conversation, "one two"))
+    texts = [draft.text for draft in drafts]
+    assert texts[0] == ""
+    assert texts[-1] == "Echo: one two"
+    assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(texts))
+    assert [draft.done for draft in drafts] == [False] * (len(drafts) - 1) + [True]
+    question, answer = rows()
+    assert (question.role, question.text, question.parent_id) == ("user", "one two", None)
+    assert (answer.id, answer.parent_id) == (drafts[-1].message, question.id)
+    assert (answer.text, answer.stop_reason) == ("Echo: one two", "eos")
+    assert (answer.version, answer.base, answer.engine) == (
+        BASE_VERSION,
+        "scripted-base",
+        "scripted",
+    )
+    assert answer.sampling == {"temperature": 0.7, "top_p": 0.95, "max_new_tokens": 256}
+    assert answer.seed is not None
+    assert answer.completion_tokens == 3
+    assert answer.first_token_ms is not None
+    assert answer.duration_ms is not None
+
+
+def test_the_question_is_stored_before_the_engine_is_asked(
+    service: Service, me: Started, engine: ScriptedEngine, rows: Rows
+) -> None:
+    engine.enqueue(RuntimeError("the model is gone"))
+    with pytest.raises(RuntimeError, match="the model is gone"):
+        ask(service, me, "hello")
+    assert [(row.role, row.text) for row in rows()] == [("user", "hello")]
+
+
+def test_the_answer_row_is_there_before_its_first_token(
+    service: Service, me: Started, rows: Rows
+) -> None:
+    with closing(service.ask(me.rater, me.conversation, "hello")) as stream:  # type: ignore[type-var]
+        first = next(stream)
+        assert first.version == BASE_VERSION
+        opened = rows()[-1]
+        assert (opened.id, opened.text, opened.stop_reason) == (first.message, "", None)
+
+
+def test_a_closed_page_keeps_the_text_so_far(
+    service: Service, me: Started, engine: ScriptedEngine, rows: Rows
+) -> None:
+    engine.enqueue("one two three four")
+    stream = service.ask(me.rater, me.conversation, "hello")
+    for _ in range(3):
+        next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert (rows()[-1].text, rows()[-1].stop_reason) == ("one two", "closed")
+    assert engine.active == 0
+
+
+def test_stop_ends_the_stream_and_keeps_the_text(
+    service: Service, me: Started, engine: ScriptedEngine, rows: Rows, kinds: Kinds
+) -> None:
+    engine.enqueue("one two three four")
+    stream = service.ask(me.rater, me.conversation, "hello")
+    for _ in range(3):
+        next(stream)
+    service.stop(me.rater, me.conversation)
+    *_, final = stream
+    assert final.done
+    assert final.stop_reason == "stop"
+    assert (rows()[-1].text, rows()[-1].stop_reason) == (final.text, "stop")
+    assert final.text.startswith("one two")
+    assert final.text != "one two three four"
+    assert kinds() == ["stop"]
+    assert engine.active == 0
+
+
+def test_stop_without_a_stream_does_nothing(service: Service, me: Started, kinds: Kinds) -> None:
+    service.stop(me.rater, me.conversation)
+    assert kinds() == []
+
+
+def test_an_engine_that_breaks_keeps_the_text_so_far(
+    service: Service, me: Started, engine: ScriptedEngine, rows: Rows
+) -> None:
+    engine.enqueue(("half an", RuntimeError("out of memory")))
+    with pytest.raises(RuntimeError, match="out of memory"):
+        ask(service, me, "hello")
+    assert (rows()[-1].text, rows()[-1].stop_reason) == ("half an", "error")
+    assert ask(service, me, "again").text == "Echo: again"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", r"^The message is empty. Type something first.$"),
+        (" \n\t", r"^The message is empty. Type something first.$"),
+        ("\x00", r"^The message is empty. Type something first.$"),
+        ("x" * 100_000, r"^The message has 100,000 characters; the limit is 8,000. .+$"),
+        (None, r"^The message is not text.$"),
+    ],
+)
+def test_a_message_that_cannot_be_taken_is_refused_and_nothing_is_stored(
+    service: Service, me: Started, engine: ScriptedEngine, rows: Rows, text: str, line: str
+) -> None:
+    with pytest.raises(ValueError, match=line):
+        ask(service, me, text)
+    assert rows() == []
+    assert engine.asked == []
+
+
+def test_odd_characters_are_stored_as_well_as_can_be(
+    service: Service, me: Started, rows: Rows
+) -> None:
+    ask(service, me, "a\x00b \ud83e 🦊")
+    assert rows()[0].text == "ab ? 🦊"
+
+
+def test_a_busy_engine_loses_no_question_and_copies_none(
+    service: Service, me: Started, engine: ScriptedEngine, rows: Rows
+) -> None:
+    engine.enqueue(EngineBusy("Too many people."), EngineBusy("Too many people."))
+    for _ in range(2):
+        with pytest.raises(EngineBusy):
+            ask(service, me, "hello")
+    question = rows()[0]
+    assert ask(service, me, "hello").text == "Echo: hello"
+    assert [row.role for row in rows()] == ["user", "assistant"]
+    assert rows()[1].parent_id == question.id
+
+
+def test_an_unanswered_question_can_be_answered_by_its_id(
+    service: Service, me: Started, engine: ScriptedEngine, rows: Rows, kinds: Kinds
+) -> None:
+    engine.enqueue(EngineBusy("Too many people."))
+    with pytest.raises(EngineBusy):
+        ask(service, me, "hello")
+    *_, final = service.regenerate(me.rater, rows()[0].id)
+    assert final.text == "Echo: hello"
+    assert kinds() == []
+
+
+def test_a_second_question_waits_for_the_first_answer(
+    service: Service, me: Started, rows: Rows
+) -> None:
+    stream = service.ask(me.rater, me.conversation, "one")
+    next(stream)
+    with pytest.raises(StillAnswering, match=r"press Stop\.$"):
+        ask(service, me, "two")
+    list(stream)
+    assert ask(service, me, "two").text == "Echo: two"
+    assert [row.text for row in rows()] == ["one", "Echo: one", "two", "Echo: two"]
+
+
+class AheadEngine(ScriptedEngine):
+    """Is done before its reader looks, as an engine with a thread of its own may be."""
+
+    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
+        *_, reply = super().stream(turns, sampling, seed)
+        yield reply
+
+
+def test_a_page_that_vanished_does_not_block_its_conversation(
+    database: Database, settings: Settings, rows: Rows
+) -> None:
+    service = Service(database, AheadEngine(), settings, train_after=16)
+    me = service.start()
+    vanished = service.ask(me.rater, me.conversation, "one")
+    next(vanished)
+    assert ask(service, me, "two").text == "Echo: two"
+    vanished.close()  # type: ignore[attr-defined]
+    assert [row.text for row in rows()] == ["one", "Echo: one", "two", "Echo: two"]
+    assert [row.stop_reason for row in rows()] == [None, "eos", None, "eos"]
+
+
+def test_the_model_sees_the_conversation_as_the_person_does(
+    service: Service, me: Started, engine: ScriptedEngine
+) -> None:
+    first = ask(service, me, "one")
+    service.edit(me.rater, first.message, "better")
+    ask(service, me, "two")
+    assert engine.asked[-1] == [
+        {"role": "user", "content": "one"},
+        {"role": "assistant", "content": "better"},
+        {"role": "user", "content": "two"},
+    ]
+
+
+def test_many_people_at_once_each_get_their_own_answer(
+    service: Service, engine: ScriptedEngine
+) -> None:
+    engine.delay = 0.001
+    finals: dict[int, Draft] = {}
+
+    def talk(number: int) -> None:
+        who = service.start()
+        for turn in range(3):
+            finals[number * 10 + turn] = ask(service, who, f"{number} {turn}")
+
+    threads = [threading.Thread(target=talk, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert {n: f.text for n, f in finals.items()} == {
+        n * 10 + t: f"Echo: {n} {t}" for n in range(8) for t in range(3)
+    }
+
+
+# Drafts, undo, choices
+
+
+def test_a_new_draft_keeps_the_old_one_beside_it(
+    service: Service, me: Started, engine: ScriptedEngine, kinds: Kinds
+) -> None:
+    engine.enqueue("first", "second")
+    old = ask(service, me, "hello")
+    *_, new = service.regenerate(me.rater, old.message)
+    shown = service.show(me.rater, me.conversation)
+    assert [one.text for one in shown] == ["hello", "second"]
+    assert (shown[1].drafts, shown[1].draft_index) == ((old.message, new.message), 1)
+    assert engine.asked[0] == engine.asked[1]
+    assert kinds() == ["regenerate"]
+
+
+def test_picking_a_draft_brings_back_what_was_said_after_it(
+    service: Service, me: Started, engine: ScriptedEngine
+) -> None:
+    engine.enqueue("first", "more", "second")
+    first = ask(service, me, "hello")
+    ask(service, me, "go on")
+    *_, second = service.regenerate(me.rater, first.message)
+    assert [one.text for one in service.show(me.rater, me.conversation)] == ["hello", "second"]
+    service.pick_draft(me.rater, first.message)
+    texts = [one.text for one in service.show(me.rater, me.conversation)]
+    assert texts == ["hello", "first", "go on", "more"]
+    service.pick_draft(me.rater, second.message)
+    assert service.show(me.rater, me.conversation)[-1].text == "second"
+
+
+def test_undo_gives_the_question_back_and_forgets_nothing(
+    service: Service, me: Started, rows: Rows, kinds: Kinds
+) -> None:
+    ask(service, me, "one")
+    ask(service, me, "two")
+    assert service.undo(me.rater, me.conversation) == "two"
+    assert [one.text for one in service.show(me.rater, me.conversation)] == ["one", "Echo: one"]
+    assert service.undo(me.rater, me.conversation) == "one"
+    assert service.undo(me.rater, me.conversation) == ""
+    assert service.show(me.rater, me.conversation) == []
+    assert len(rows()) == 4
+    assert kinds() == ["undo", "undo"]
+
+
+def test_two_drafts_stream_side_by_side_and_the_better_one_stays(
+    service: Service, me: Started, engine: ScriptedEngine, rows: Rows
+) -> None:
+    engine.enqueue("short", "rather a lot longer")
+    pairs = list(service.compare(me.rater, me.conversation, "hello"))
+    one, two = pairs[-1]
+    assert (one.text, two.text) == ("short", "rather a lot longer")
+    assert one.version == two.version
+    assert all(draft.done for draft in pairs[-1])
+    first, second = (row for row in rows() if row.role == "assistant")
+    assert first.parent_id == second.parent_id
+    assert first.seed != second.seed
+    assert service.show(me.rater, me.conversation)[-1].text == "short"
+    service.choose(me.rater, two.message, one.message, "better")
+    assert service.show(me.rater, me.conversation)[-1].text == "rather a lot longer"
+
+
+def test_leaving_a_comparison_closes_both_drafts(
+    service: Service, me: Started, engine: ScriptedEngine, rows: Rows
+) -> None:
+    stream = service.compare(me.rater, me.conversation, "hello")
+    next(stream)
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]
+    assert [row.stop_reason for row in rows()] == [None, "closed", "closed"]
+    assert engine.active == 0
+
+
+def test_a_tie_leaves_the_first_draft_on_the_page(service: Service, me: Started) -> None:
+    *_, (one, two) = service.compare(me.rater, me.conversation, "hello")
+    service.choose(me.rater, two.message, one.message, "tie")
+    assert service.show(me.rater, me.conversation)[-1].message == one.message
+    assert service.status()["feedback"] == {"total": 1, "waiting": 1}
+
+
+# Feedback
+
+
+def test_a_rating_shows_until_it_is_taken_back(service: Service, me: Started) -> None:
+    answer = ask(service, me, "hello")
+    service.rate(me.rater, answer.message, -1, ["Too long"], "half of it would do")
+    assert service.show(me.rater, me.conversation)[-1].rating == -1
+    service.rate(me.rater, answer.message, 0)
+    assert service.show(me.rater, me.conversation)[-1].rating == 0
+
+
+def test_an_edit_is_what_the_page_shows(service: Service, me: Started, rows: Rows) -> None:
+    answer = ask(service, me, "hello")
+    service.edit(me.rater, answer.message, "good day")
+    shown = service.show(me.rater, me.conversation)[-1]
+    assert (shown.text, shown.edited) == ("good day", True)
+    assert rows()[-1].text == "Echo: hello"
+    with pytest.raises(ValueError, match=r"^The edited answer is empty"):
+        service.edit(me.rater, answer.message, " ")
+
+
+def beacon(service: Service, who: Started, message: str, seq: int = 1) -> dict[str, object]:
+    return {
+        "token": service.page_token(who.rater),
+        "seq": seq,
+        "dwell": {message: 10**9},
+        "events": [{"k": "copy_btn", "mid": message}],
+    }
+
+
+def test_a_beacon_counts_once_and_no_longer_than_its_message_exists(
+    service: Service, me: Started, database: Database
+) -> None:
+    body = beacon(service, me, ask(service, me, "hello").message)
+    service.take_beacon(body)
+    service.take_beacon(body)
+    with database.read() as session:
+        dwell, copy = session.scalars(select(Signal).order_by(Signal.id))
+    assert (dwell.kind, copy.kind) == ("dwell_ms", "copy")
+    assert dwell.amount is not None
+    assert 0 <= dwell.amount < 60_000
+
+
+def test_a_beacon_about_someone_elses_message_stores_nothing(
+    service: Service, me: Started, stranger: Started, kinds: Kinds
+) -> None:
+    service.take_beacon(beacon(service, stranger, ask(service, me, "hello").message))
+    assert kinds() == []
+
+
+def test_a_rater_token_is_no_page_token(service: Service, me: Started) -> None:
+    with pytest.raises(BadToken):
+        service.take_beacon({"token": me.token, "seq": 1})
+
+
+# Who
+
+
+def test_a_token_keeps_its_rater_and_opens_a_new_conversation(
+    service: Service, me: Started
+) -> None:
+    again = service.start(me.token)
+    assert again.rater == me.rater == service.rater(again.token)
+    assert again.conversation != me.conversation
+
+
+def test_a_bad_token_starts_nothing(service: Service) -> None:
+    with pytest.raises(BadToken, match=r"^This token is not valid\. Call /start for a new one\.$"):
+        service.start("forged.token")
+
+
+def test_a_token_of_a_rater_who_is_gone_is_bad(service: Service) -> None:
+    with pytest.raises(BadToken):
+        service.rater(service.identity.sign_rater("0" * 32))
+
+
+def test_resume_finds_the_latest_conversation_with_messages(service: Service, me: Started) -> None:
+    assert service.resume(me.rater) is None
+    ask(service, me, "hello")
+    service.start(me.token)
+    assert service.resume(me.rater) == me.conversation
+
+
+def test_nobody_reaches_anyone_elses_chat(
+    service: Service, me: Started, stranger: Started, rows: Rows, kinds: Kinds
+) -> None:
+    answer = ask(service, me, "mine").message
+    *_, final = service.regenerate(me.rater, answer)
+    before, signals = len(rows()), kinds()
+    them = stranger.rater
+    attempts: list[Callable[[], object]] = [
+        lambda: list(service.ask(them, me.conversation, "hello")),
+        lambda: list(service.compare(them, me.conversation, "hello")),
+        lambda: list(service.regenerate(them, answer)),
+        lambda: service.stop(them, me.conversation),
+        lambda: service.undo(them, me.conversation),
+        lambda: service.show(them, me.conversation),
+        lambda: service.pick_draft(them, answer),
+        lambda: service.rate(them, answer, 1),
+        lambda: service.edit(them, answer, "forged"),
+        lambda: service.choose(them, answer, final.message, "better"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(NotYours):
+            attempt()
+    assert len(rows()) == before
+    assert kinds() == signals
+    assert service.status()["feedback"]["total"] == 0
+
+
+# The loop
+
+
+def test_status_says_what_is_missing_for_the_next_training(service: Service, me: Started) -> None:
+    answer = ask(service, me, "hello")
+    service.rate(me.rater, answer.message, 1)
+    assert service.status() == {
+        "version": BASE_VERSION,
+        "feedback": {"total": 1, "waiting": 1},
+        "next_training": {"after": 16, "missing": 15, "trainer": "on"},
+        "cycle": None,
+        "running": None,
+        "problem": None,
+    }
+
+
+def add_version(database: Database, home: Home, version: str) -> None:
+    (home.adapters / version).mkdir()
+
+    def work(session: object) -> None:
+        adapters.add(session, version, BASE_VERSION, "scripted-base", None)  # type: ignore[arg-type]
+        adapters.serve(session, version, "test")  # type: ignore[arg-type]
+
+    database.write(work)
+
+
+def test_the_engine_follows_what_serves_and_a_roll_back(
+    service: Service, me: Started, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    follower = Follower(database, engine, home, service.report)
+    add_version(database, home, "v000001-aaaaaaaa")
+    stream = service.ask(me.rater, me.conversation, "in flight")
+    next(stream)
+    follower.look()
+    *_, old = stream
+    assert old.version == BASE_VERSION
+    assert ask(service, me, "next").version == "v000001-aaaaaaaa"
+    assert service.roll_back() == BASE_VERSION
+    follower.look()
+    assert ask(service, me, "after").version == BASE_VERSION
+
+
+def test_a_refused_version_is_reported_once_and_the_old_one_serves(
+    service: Service, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    follower = Follower(database, engine, home, service.report)
+    engine.bad_versions.add("v000001-aaaaaaaa")
+    add_version(database, home, "v000001-aaaaaaaa")
+    follower.look()
+    problem = service.status()["problem"]
+    assert "v000001-aaaaaaaa was refused, base keeps serving" in problem
+    engine.bad_versions.clear()
+    follower.look()
+    assert engine.version == BASE_VERSION  # not tried again by itself
+    service.roll_back()
+    follower.look()
+    assert service.status()["problem"] is None
+
+
+def test_a_running_follower_notices_by_itself(
+    service: Service, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    follower = Follower(database, engine, home, service.report)
+    follower.start()
+    add_version(database, home, "v000001-aaaaaaaa")
+    until = time.monotonic() + 5
+    while engine.version == BASE_VERSION:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    follower.close()
+
+
+def test_rolling_back_to_cleared_files_is_refused(
+    service: Service, database: Database, home: Home
+) -> None:
+    add_version(database, home, "v000001-aaaaaaaa")
+    add_version(database, home, "v000002-bbbbbbbb")
+    (home.adapters / "v000001-aaaaaaaa").rmdir()
+    with pytest.raises(ValueError, match="has no folder any more"):
+        service.roll_back()
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones(service: Service) -> None:
+    with pytest.raises(ValueError, match=r"Unknown format .csv.\. Use one of .*trl-preference"):
+        service.export("csv")
+
+
+def test_an_export_lies_in_the_exports_folder(
+    service: Service, me: Started, settings: Settings
+) -> None:
+    answer = ask(service, me, "hello")
+    service.rate(me.rater, answer.message, 1)
+    path = service.export("jsonl")
+    assert path.parent == settings.home.exports
+    assert "Echo: hello" in Path(path).read_text(encoding="utf-8")

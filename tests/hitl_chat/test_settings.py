@@ -1,0 +1,104 @@
+import stat
+from pathlib import Path
+
+import pytest
+
+from hitl_chat.settings import SECRET_FILE, SETTINGS, Settings, SettingsError
+from storage.home import HomeError
+
+
+def read(folder: Path, **env: str) -> Settings:
+    return Settings.from_env({"HITL_DATA_DIR": str(folder / "data"), **env})
+
+
+def test_an_empty_environment_gives_the_documented_defaults(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    assert settings.model == "smollm2"
+    assert settings.engine == "transformers"
+    assert settings.trainer
+    assert (settings.host, settings.port) == ("127.0.0.1", 7860)
+    assert settings.admin_password is None
+    assert (settings.max_new_tokens, settings.temperature) == (256, 0.7)
+
+
+def test_an_empty_value_counts_as_left_out(tmp_path: Path) -> None:
+    assert read(tmp_path, **{s.name: "" for s in SETTINGS if "DATA" not in s.name}).port == 7860
+
+
+def test_values_that_are_given_are_taken(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        HITL_MODEL="some/folder",
+        HITL_TRAINER="off",
+        HITL_MAX_NEW_TOKENS="9",
+        HITL_TEMPERATURE="0",
+        HITL_ADMIN_PASSWORD="open sesame",
+        HITL_SECRET="known",
+        GRADIO_SERVER_NAME="0.0.0.0",  # noqa: S104 - a value, nothing listens
+        GRADIO_SERVER_PORT="8000",
+    )
+    assert settings.model == "some/folder"
+    assert not settings.trainer
+    assert (settings.max_new_tokens, settings.temperature) == (9, 0)
+    assert settings.admin_password == "open sesame"
+    assert settings.secret == b"known"
+    assert (settings.host, settings.port) == ("0.0.0.0", 8000)  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "mend"),
+    [
+        ("HITL_ENGINE", "vllm", "Use one of auto, transformers."),
+        ("HITL_ENGINE", "llamacpp", "not available yet"),
+        ("HITL_ENGINE", "openai", "not available yet"),
+        ("HITL_TRAINER", "maybe", "Use one of on, off."),
+        ("HITL_MAX_NEW_TOKENS", "0", "Use a whole number, 1 to 4096."),
+        ("HITL_MAX_NEW_TOKENS", "12.5", "Use a whole number, 1 to 4096."),
+        ("HITL_TEMPERATURE", "hot", "Use a number, 0 to 2."),
+        ("HITL_TEMPERATURE", "nan", "Use a number, 0 to 2."),
+        ("GRADIO_SERVER_PORT", "70000", "Use a whole number, 1 to 65535."),
+        ("GRADIO_SERVER_PORT", "9" * 5000, "Use a whole number, 1 to 65535."),
+    ],
+)
+def test_a_bad_value_is_named_with_its_mend(
+    tmp_path: Path, name: str, value: str, mend: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        read(tmp_path, **{name: value})
+    message = str(caught.value)
+    assert message.startswith(f"{name} has value '{value}'")
+    assert mend in message
+    assert "\n" not in message
+
+
+def test_a_bad_value_makes_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError):
+        read(tmp_path, HITL_TRAINER="maybe")
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_secret_is_made_once_and_for_nobody_else_to_read(tmp_path: Path) -> None:
+    first = read(tmp_path).secret
+    assert len(first) >= 32
+    assert read(tmp_path).secret == first
+    mode = (tmp_path / "data" / SECRET_FILE).stat().st_mode
+    assert stat.S_IMODE(mode) == 0o600
+    assert [f.name for f in (tmp_path / "data").glob(".*")] == []
+
+
+def test_an_emptied_secret_is_refused(tmp_path: Path) -> None:
+    read(tmp_path)
+    (tmp_path / "data" / SECRET_FILE).write_text("\n")
+    with pytest.raises(SettingsError, match=r"is empty\. Delete it, or set HITL_SECRET"):
+        read(tmp_path)
+
+
+def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("in the way")
+    with pytest.raises(HomeError, match="HITL_DATA_DIR"):
+        read(tmp_path)
+
+
+def test_every_setting_has_a_sentence() -> None:
+    assert all(s.sentence.endswith(".") for s in SETTINGS)
+    assert len({s.name for s in SETTINGS}) == len(SETTINGS)

@@ -1,0 +1,57 @@
+from typing import Any
+
+from hitl_chat import tables
+from storage.models import Adapter, Cycle, Serving, now
+
+EVIL = "<script>alert(1)</script>"
+STATUS: dict[str, Any] = {
+    "version": EVIL,
+    "feedback": {"total": 20, "waiting": 3},
+    "next_training": {"after": 16, "missing": 13, "trainer": "on"},
+    "problem": EVIL,
+}
+
+
+def cycle(**values: Any) -> Cycle:  # noqa: ANN401 - any column
+    known = {"id": 1, "status": "refused", "phase": "done", "progress": 1.0, "detail": ""}
+    return Cycle(**{**known, "mark": 0, "started_at": now(), **values})
+
+
+def test_nothing_leaves_unescaped() -> None:
+    evil = cycle(version=EVIL, error=EVIL, counts={EVIL: 1}, reward={"accuracy": EVIL})
+    running = {"id": 1, "phase": EVIL, "progress": 0.5, "detail": EVIL}
+    adapter = Adapter(version=EVIL, parent=EVIL, base=EVIL, created_at=now())
+    pages = [
+        tables.overview(STATUS),
+        tables.running(running),
+        tables.cycles([evil]),
+        tables.rewards([evil]),
+        tables.versions([adapter], [Serving(version=EVIL, reason=EVIL, created_at=now())], EVIL),
+    ]
+    assert all("<script" not in page for page in pages)
+    assert all("&lt;script&gt;" in page for page in pages)
+
+
+def test_the_overview_tells_when_the_next_training_is_due() -> None:
+    assert "after 13 more" in tables.overview(STATUS)
+    due = {**STATUS, "next_training": {"after": 16, "missing": 0, "trainer": "off"}}
+    assert "is due (trainer is off)" in tables.overview(due)
+
+
+def test_the_reasons_of_a_refusal_are_told() -> None:
+    verdict = {"promoted": False, "reasons": ["too short", "repeats itself"]}
+    assert tables.why(verdict, None) == "too short; repeats itself"
+    assert tables.why(verdict, "out of memory") == "out of memory"
+    assert tables.why({"win_rate": 0.61234}, None) == "win rate 0.612"
+    assert tables.why(None, None) == ""
+
+
+def test_a_running_cycle_shows_its_phase() -> None:
+    shown = tables.running({"id": 3, "phase": "update", "progress": 0.25, "detail": "update 2"})
+    assert '<li class="done">fit</li><li class="now">update</li><li class="">gate</li>' in shown
+    assert "25%" in shown
+
+
+def test_cycles_without_a_reward_head_are_left_out_of_its_table() -> None:
+    assert "Nothing yet." in tables.rewards([cycle()])
+    assert "<td" in tables.rewards([cycle(reward={"auc": 0.5})])

@@ -1,0 +1,93 @@
+"""A small real engine for tests: says what it was told to say. Knows no model."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
+
+BASE_VERSION = "base"
+
+
+class ScriptedEngine:
+    """Answers from a queue, else echoes the last question; one word is one token.
+
+    An enqueued exception is raised in place of an answer: before the first word, or, as the
+    second of a pair `(text, error)`, after the text.
+    """
+
+    def __init__(self, delay: float = 0.0, slots: int = 1_000) -> None:
+        self.name = "scripted"
+        self.base = "scripted-base"
+        self.delay = delay
+        self.asked: list[list[Turn]] = []
+        """What each reply was asked, in order."""
+        self.bad_versions: set[str] = set()
+        """Versions that `activate` refuses."""
+        self.active = 0
+        """Replies in flight."""
+        self._slots = slots
+        self._version = BASE_VERSION
+        self._script: deque[str | Exception | tuple[str, Exception]] = deque()
+        self._lock = threading.Lock()
+
+    @property
+    def version(self) -> str:
+        """The version that the next reply will use."""
+        return self._version
+
+    def enqueue(self, *answers: str | Exception | tuple[str, Exception]) -> None:
+        """Say these next, one to each reply."""
+        self._script.extend(answers)
+
+    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
+        """Yield an empty reply with its version, then after each word."""
+        with self._lock:
+            if self.active >= self._slots:
+                raise EngineBusy("Too many people are being answered. Try again shortly.")
+            self.active += 1
+            self.asked.append([dict(turn) for turn in turns])
+            planned = self._script.popleft() if self._script else f"Echo: {turns[-1]['content']}"
+        reply = Reply(version=self._version, seed=seed)
+        try:
+            if isinstance(planned, Exception):
+                raise planned
+            text, error = planned if isinstance(planned, tuple) else (planned, None)
+            yield reply
+            yield from self._words(reply, text, sampling)
+            if error:
+                raise error
+            if reply.stop_reason is None:
+                reply.stop_reason = "eos"
+                yield reply
+        finally:
+            reply.stop_reason = reply.stop_reason or "stop"
+            with self._lock:
+                self.active -= 1
+
+    def activate(self, version: str, folder: Path | None) -> None:
+        """Switch, unless the version is one of `bad_versions`."""
+        del folder
+        if version in self.bad_versions:
+            raise AdapterRejected(f"Adapter {version} holds NaN or infinity.")
+        self._version = version
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+    def _words(self, reply: Reply, text: str, sampling: Sampling) -> Iterator[Reply]:
+        begun = time.monotonic()
+        for count, word in enumerate(text.split(" ")):
+            if count == sampling.max_new_tokens:
+                reply.stop_reason = "length"
+                yield reply
+                return
+            if self.delay:
+                time.sleep(self.delay)
+            reply.text += f" {word}" if count else word
+            reply.completion_tokens += 1
+            reply.duration_ms = (time.monotonic() - begun) * 1000
+            reply.first_token_ms = reply.first_token_ms or reply.duration_ms
+            yield reply

@@ -1,0 +1,104 @@
+"""Starts `tests.serve` as a process of its own on a free port, and ends it. Knows no page."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from http.client import HTTPResponse
+from pathlib import Path
+
+from storage.database import Database
+from storage.home import Home
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60.0
+END_SECONDS = 20.0
+
+
+class Server:
+    """A running app with the scripted engine; its data folder outlives it."""
+
+    def __init__(self, folder: Path, **env: str) -> None:
+        """`env` goes on top of settings that keep the network and the trainer out."""
+        self.home = Home.from_env({"HITL_DATA_DIR": str(folder)})
+        self.port = free_port()
+        self._log = folder.parent / f"{folder.name}.log"
+        ours = {
+            "HITL_DATA_DIR": str(folder),
+            "HITL_TRAINER": "off",
+            "HITL_SECRET": "test secret",
+            "HITL_TRAIN_AFTER": "16",
+            "GRADIO_SERVER_PORT": str(self.port),
+            "GRADIO_ANALYTICS_ENABLED": "False",
+            "HF_HUB_OFFLINE": "1",
+            "OMP_NUM_THREADS": "1",
+        }
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HITL_", "GRADIO_"))}
+        self._env = {**inherited, **ours, **env}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """What the server said on its terminal."""
+        return self._log.read_text()
+
+    def start(self) -> "Server":
+        """Start and wait until the server says that it is well."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.serve"],
+                env=self._env,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                with get(f"{self.url}/healthz"):
+                    return self
+            except OSError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"No server:\n{self.log}") from None
+                time.sleep(0.1)
+
+    def end(self) -> int:
+        """End with SIGTERM; returns the exit status."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        status = self._process.wait(END_SECONDS)
+        self._process = None
+        return status
+
+    def kill(self) -> None:
+        """End with SIGKILL."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(END_SECONDS)
+            self._process = None
+
+    def database(self) -> Database:
+        """Open the server's database beside it; close it afterwards."""
+        return Database.existing(self.home)
+
+
+def get(url: str) -> HTTPResponse:
+    """Open an address of a server of ours."""
+    response: HTTPResponse = urllib.request.urlopen(url, timeout=5)  # noqa: S310
+    return response
+
+
+def free_port() -> int:
+    """Return a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,125 @@
+import shutil
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Engine
+from sqlalchemy.engine import URL
+
+from storage import schema, sqlite
+from storage.database import Database, DatabaseUnusable
+from storage.home import Home
+from storage.models import Base
+from tests.storage.people import Person
+
+NEXT = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+def upgrade():
+    op.create_table("later", sa.Column("id", sa.Integer(), primary_key=True))
+    {body}
+"""
+
+
+@pytest.fixture
+def file(home: Home) -> Path:
+    """A database of this release, with a rating in it."""
+    database = Database.open(home)
+    person = Person(database)
+    person.rate(person.ask("Hi", "Hello")[0], 1)
+    database.close()
+    return home.folder / "feedback.db"
+
+
+@pytest.fixture
+def engine(file: Path) -> Engine:
+    return sqlite.make_engine(URL.create("sqlite", database=str(file)), sqlite.MIGRATOR)
+
+
+def next_release(folder: Path, body: str = "pass") -> Path:
+    """The migrations of this release and one more."""
+    migrations = folder / "migrations"
+    shutil.copytree(schema.MIGRATIONS, migrations)
+    (migrations / "versions" / "0002_later.py").write_text(NEXT.format(body=body))
+    return migrations
+
+
+def dump(file: Path) -> list[str]:
+    connection = sqlite3.connect(file)
+    try:
+        return list(connection.iterdump())
+    finally:
+        connection.close()
+
+
+def test_the_migrations_make_what_the_models_say(engine: Engine) -> None:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_migrating_twice_is_a_noop(engine: Engine, file: Path) -> None:
+    before = dump(file)
+    schema.migrate(engine, file)
+    assert dump(file) == before
+    assert sorted(file.parent.glob("*.before-*")) == []
+
+
+def test_data_is_copied_before_it_is_migrated(engine: Engine, file: Path, tmp_path: Path) -> None:
+    before = dump(file)
+    schema.migrate(engine, file, next_release(tmp_path))
+    assert "later" in "".join(dump(file))
+    assert dump(file.with_name("feedback.db.before-0002")) == before
+
+
+def test_without_room_for_a_copy_nothing_is_migrated(
+    engine: Engine, file: Path, tmp_path: Path
+) -> None:
+    before = dump(file)
+    file.with_name("feedback.db.before-0002").mkdir()  # in the way
+    with pytest.raises(DatabaseUnusable, match=r"no copy could be made at .*before-0002"):
+        schema.migrate(engine, file, next_release(tmp_path))
+    assert dump(file) == before
+
+
+def test_processes_that_start_together_migrate_once(home: Home) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        databases = list(pool.map(lambda _: Database.open(home), range(4)))
+    for database in databases:
+        database.write(lambda s: s.flush())
+        database.close()
+
+
+def test_a_migration_that_fails_changes_nothing(engine: Engine, file: Path, tmp_path: Path) -> None:
+    before = dump(file)
+    with pytest.raises(ZeroDivisionError):
+        schema.migrate(engine, file, next_release(tmp_path, body="1 / 0"))
+    assert dump(file) == before
+
+
+def test_a_migration_that_leaves_rows_dangling_is_undone(
+    engine: Engine, file: Path, tmp_path: Path
+) -> None:
+    before = dump(file)
+    migrations = next_release(tmp_path, body='op.execute("DELETE FROM messages")')
+    with pytest.raises(DatabaseUnusable, match="missing ones in feedback"):
+        schema.migrate(engine, file, migrations)
+    assert dump(file) == before
+
+
+def test_a_database_of_a_newer_release_is_refused(
+    engine: Engine, file: Path, home: Home, tmp_path: Path
+) -> None:
+    schema.migrate(engine, file, next_release(tmp_path))
+    with pytest.raises(DatabaseUnusable, match=r"revision '0002'.*Update the app"):
+        Database.open(home)
+
+
+def test_ids_of_deleted_rows_are_never_given_away_again(file: Path) -> None:
+    tables = {"feedback", "signals", "cycles", "serving"}
+    made = {line for line in dump(file) if "AUTOINCREMENT" in line}
+    assert {table for table in tables if any(f"TABLE {table} " in line for line in made)} == tables

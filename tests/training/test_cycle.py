@@ -1,0 +1,172 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from peft import PeftModel
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from storage import adapters as versions
+from storage import cycles, feedback
+from storage.database import Database
+from storage.home import Home
+from storage.models import BASE_VERSION, Cycle, Feedback
+from tests.training.people import rate_answers
+from training import gate
+from training.adapters import verify
+from training.config import TrainingConfig
+from training.cycle import Workshop, run
+from training.policy import load_base
+
+
+@pytest.fixture
+def database(home: Home) -> Iterator[Database]:
+    database = Database.open(home)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def shop(database: Database, home: Home, tiny_model: Path, config: TrainingConfig) -> Workshop:
+    """A gate wide open: a random model is no better for having learnt."""
+    lax = replace(
+        config, gate_kl=100.0, gate_length_low=0.0, gate_length_high=100.0, gate_distinct=0.0,
+        gate_repeat=1.0, gate_prompts=24, lora_layers=2, updates=8, rollouts=16, kl_coef=0.0,
+        target_kl=10.0,
+    )  # fmt: skip
+    return Workshop(database, home, load_base(str(tiny_model), home), lax)
+
+
+def hear(phase: str, progress: float, detail: str) -> None:
+    """Nobody listens."""
+
+
+def last(database: Database) -> Cycle:
+    with database.read() as session:
+        found = cycles.last(session)
+    assert found is not None
+    return found
+
+
+def test_ratings_become_a_served_adapter_that_peft_loads(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    outcome = run(shop, hear)
+    assert outcome.status == "promoted", outcome
+    assert outcome.version is not None
+    with shop.database.read() as session:
+        assert versions.served(session) == outcome.version
+        assert feedback.counts(session).waiting == 0
+    folder = shop.home.adapters / outcome.version
+    verify(folder, shop.base)
+    PeftModel.from_pretrained(shop.base.model, str(folder))
+    row = last(shop.database)
+    assert (row.status, row.version) == ("promoted", outcome.version)
+    assert row.reward is not None
+    assert {"accuracy", "precision", "recall", "f1", "auc"} <= set(row.reward)
+    assert row.ppo is not None
+    assert {"approx_kl", "clipfrac", "entropy", "explained_variance"} <= set(row.ppo["history"][0])
+    assert row.ppo["weight_change"] > 0
+
+
+def test_the_next_cycle_goes_on_from_the_served_adapter(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    first = run(shop, hear)
+    rate_answers(shop.database, 20, seed=1)
+    second = run(shop, hear)
+    assert second.status in ("promoted", "refused")
+    if second.version != first.version:
+        assert second.version is not None
+        with shop.database.read() as session:
+            adapter = versions.get(session, second.version)
+        assert adapter is not None
+        assert adapter.parent == first.version
+
+
+def test_a_refusal_is_journalled_with_its_reasons_and_changes_nothing(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    strict = replace(shop, config=replace(shop.config, gate_kl=0.001, updates=1))
+    outcome = run(strict, hear)
+    assert outcome.status == "refused"
+    row = last(shop.database)
+    assert row.verdict is not None
+    assert any("KL to the base" in reason for reason in row.verdict["reasons"])
+    assert list(shop.home.adapters.iterdir()) == []
+    with shop.database.read() as session:
+        assert versions.served(session) == BASE_VERSION
+        assert feedback.counts(session).waiting == 0
+
+
+def test_too_little_feedback_waits_for_more(shop: Workshop) -> None:
+    rate_answers(shop.database, 4)
+    outcome = run(shop, hear)
+    assert outcome.status == "skipped"
+    assert "labels to learn from" in str(outcome.error)
+    with shop.database.read() as session:
+        assert feedback.counts(session).waiting == 4
+
+
+def test_ratings_that_all_say_the_same_are_too_little(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+
+    def like_all(session: Session) -> None:
+        for row in session.scalars(select(Feedback)).all():
+            feedback.rate(session, row.rater_id, row.message_id, 1)
+
+    shop.database.write(like_all)
+    assert "likes and dislikes" in str(run(shop, hear).error)
+
+
+def test_a_cycle_that_goes_wrong_is_recorded_and_raised(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+
+    def break_off(phase: str, *_: object) -> None:
+        if phase == "update":
+            raise MemoryError("no room")
+
+    with pytest.raises(MemoryError):
+        run(shop, break_off)
+    row = last(shop.database)
+    assert (row.status, row.phase) == ("failed", "update")
+    assert row.error == "MemoryError: no room"
+    with shop.database.read() as session:
+        assert feedback.counts(session).waiting == 60
+
+
+def test_feedback_given_during_a_cycle_waits_for_the_next(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    late = False
+
+    def listen(phase: str, *_: object) -> None:
+        nonlocal late
+        if phase == "update" and not late:
+            late = True
+            rate_answers(shop.database, 3, seed=9)
+
+    run(shop, listen)
+    with shop.database.read() as session:
+        assert feedback.counts(session).waiting == 3
+
+
+def test_progress_goes_through_the_phases_in_order(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    heard: list[str] = []
+    run(shop, lambda phase, *_: heard.append(phase))
+    assert list(dict.fromkeys(heard)) == ["mark", "targets", "fit", "update", "gate", "publish"]
+
+
+def test_old_versions_leave_the_disk_and_the_served_one_stays(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    few = replace(shop, config=replace(shop.config, keep_versions=2))
+    promoted = [o.version for o in (run(few, hear) for _ in range(4)) if o.status == "promoted"]
+    kept = {folder.name for folder in shop.home.adapters.iterdir()}
+    assert promoted[-1] in kept
+    assert len(kept) <= 2
+
+
+def test_the_verdict_carries_its_figures(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    verdict = run(shop, hear).verdict
+    assert verdict is not None
+    assert set(gate.Verdict(promote=True, reasons=[], figures={}).as_json()) == set(verdict)
+    assert {"win_rate", "kl", "length_ratio", "distinct2_ratio"} <= set(verdict["figures"])

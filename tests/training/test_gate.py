@@ -1,0 +1,80 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from training.config import TrainingConfig
+from training.gate import Sample, distinct2, judge, repetition, sample, win_rate
+from training.policy import Policy
+from training.prompts import Turn
+
+SERVED = Sample(
+    scores=[0.4] * 10,
+    kl=0.0,
+    length=40.0,
+    repetition=0.02,
+    distinct2=0.8,
+    canaries=["What is 2 + 2?"],
+)
+BETTER = replace(SERVED, scores=[0.6] * 10, kl=0.1)
+
+
+def test_a_better_candidate_within_bounds_is_promoted() -> None:
+    verdict = judge(BETTER, SERVED, TrainingConfig())
+    assert verdict.promote
+    assert verdict.figures["win_rate"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"scores": [0.4] * 10}, "Held-out reward"),
+        ({"scores": [0.3] * 9 + [1.0]}, "Held-out reward"),
+        ({"kl": 5.0}, "KL to the base"),
+        ({"kl": float("nan")}, "KL to the base"),
+        ({"length": 4.0}, "as long"),
+        ({"length": 400.0}, "as long"),
+        ({"distinct2": 0.2}, "Distinct bigrams"),
+        ({"repetition": 0.9}, "Repetition"),
+        ({"canaries": []}, "Canary questions lost: What is 2 \\+ 2"),
+    ],
+)
+def test_each_bound_alone_can_refuse(change: dict[str, object], reason: str) -> None:
+    verdict = judge(replace(BETTER, **change), SERVED, TrainingConfig())  # type: ignore[arg-type]
+    assert not verdict.promote
+    assert len(verdict.reasons) == 1
+    assert re.search(reason, verdict.reasons[0])
+
+
+def test_ties_count_half() -> None:
+    assert win_rate([1.0, 0.5, 0.0], [0.0, 0.5, 1.0]) == 0.5
+
+
+def test_repetition_is_the_share_of_4_grams_seen_before() -> None:
+    assert repetition("a b c d e f") == 0.0
+    assert repetition("a b c d " * 10) > 0.8
+    assert repetition("short") == 0.0
+
+
+def test_distinct_2_counts_bigrams_over_all_answers() -> None:
+    assert distinct2(["a b", "a b"]) == 0.5
+    assert distinct2([]) == 0.0
+
+
+def test_the_same_adapter_gives_the_same_sample_twice(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    prompts: list[list[Turn]] = [[{"role": "user", "content": "hi"}]] * 4
+    first = sample(policy, prompts, lambda a: a.features_BF[:, 0], config)
+    again = sample(policy, prompts, lambda a: a.features_BF[:, 0], config)
+    assert first == again
+    assert first.kl == pytest.approx(0, abs=1e-6)
+
+
+def test_the_length_bound_gives_way_only_as_far_as_ratings_ask() -> None:
+    short = replace(BETTER, length=12.0)
+    config = TrainingConfig(gate_length_low=0.5, gate_length_high=2.0)
+    assert not judge(short, SERVED, config).promote
+    assert judge(short, SERVED, config, length_wanted=0.5).promote
+    assert not judge(replace(short, length=4.0), SERVED, config, length_wanted=0.5).promote
+    assert not judge(short, SERVED, config, length_wanted=2.0).promote

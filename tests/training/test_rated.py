@@ -1,0 +1,29 @@
+from dataclasses import replace
+
+import torch
+
+from tests.training.test_ppo import PROMPTS, rated
+from training.config import TrainingConfig
+from training.policy import Policy
+from training.rated import rated_answers, warm_up
+from training.rollout import given, logprobs
+
+
+def test_liked_answers_become_likelier_and_disliked_ones_less(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    torch.manual_seed(0)
+    people = rated(policy, config)
+    losses = warm_up(policy, people, replace(config, rated_epochs=8, rated_rate=1e-2))
+    with torch.no_grad():
+        change = logprobs(policy, people.answers)[0].sum(1) - people.reference_B
+    assert float(change[0]) > 0 > float(change[1])
+    assert losses[-1] < losses[0]
+
+
+def test_the_share_that_ended_tells_whether_people_saw_endings(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    assert rated(policy, config).ended_share == 1.0
+    endless = given(policy, [(PROMPTS[0], "x" * 50)], config)
+    assert rated_answers(policy, endless, torch.ones(1), torch.ones(1)).ended_share == 0.0

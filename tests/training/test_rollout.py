@@ -1,0 +1,56 @@
+import torch
+
+from training.config import TrainingConfig
+from training.policy import Policy
+from training.prompts import Turn
+from training.rollout import draw, given, logprobs
+
+HI: list[Turn] = [{"role": "user", "content": "hi"}]
+LONG: list[Turn] = [{"role": "user", "content": "tell me more"}]
+
+
+@torch.no_grad()
+def test_log_probabilities_equal_a_loop_over_single_answers(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    answers = given(policy, [(HI, "yes"), (LONG, "no, never")], config)
+    found, entropy, _ = logprobs(policy, answers)
+    for row in range(2):
+        ids = answers.ids_BT[row]
+        every = torch.log_softmax(policy.base.model(input_ids=ids[None]).logits[0].float(), -1)
+        for place in range(len(ids)):
+            if not answers.mask_BT[row, place]:
+                assert found[row, place] == 0
+                continue
+            before = every[place - 1]
+            assert torch.isclose(found[row, place], before[ids[place]], atol=1e-5)
+            assert torch.isclose(entropy[row, place], -(before.exp() * before).sum(), atol=1e-4)
+
+
+def test_features_are_the_mean_over_the_answer_alone(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    answers = given(policy, [(HI, "yes"), (LONG, "no, never")], config)
+    for row in range(2):
+        inside = answers.mask_BT[row]
+        words = policy.base.model.get_input_embeddings()(answers.ids_BT[row][inside])
+        expected = torch.cat([words.mean(0), answers.trunk_BTD[row][inside].mean(0)])
+        assert torch.allclose(answers.features_BF[row], expected, atol=1e-5)
+
+
+def test_an_answer_given_by_a_person_has_an_end_unless_it_was_cut(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    answers = given(policy, [(HI, "yes"), (HI, "far more than eight")], config)
+    assert answers.ended_B.tolist() == [True, False]
+    assert answers.mask_BT.sum(1).tolist() == [4, config.max_answer]
+
+
+def test_picking_rows_changes_no_number(policy: Policy, config: TrainingConfig) -> None:
+    torch.manual_seed(0)
+    answers = draw(policy, [HI, LONG, HI, LONG], config, 1.0)
+    rows = torch.tensor([2, 1])
+    with torch.no_grad():
+        part = logprobs(policy, answers.rows(rows))[0].sum(1)
+        whole = logprobs(policy, answers)[0].sum(1)[rows]
+    assert torch.allclose(part, whole, atol=1e-4)

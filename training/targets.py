@@ -1,0 +1,194 @@
+"""What people said and did, as weighted targets to learn from. Pure: knows no database and no model.
+
+A rating is a target of 1 or 0. An edit and a choice make pairs, and so does a regenerated draft
+when its successor was kept. Explicit feedback overrides what a signal suggests.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from storage.models import Message
+from storage.transcripts import Transcript
+from training.prompts import Turn
+
+REGENERATED = 0.4
+"""Weight of "asked again and stayed with the new draft", where a choice weighs 1: the prior for a
+regeneration from published chats (Chai, arXiv:2303.06135, uses it as a label by itself)."""
+BOTH_BAD = 0.5
+"""Weight of each of two drafts that were both called bad."""
+FEW = 5
+"""Conversations below which the split is by question."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an answer was given: its conversation, and the question it answers."""
+
+    conversation: str
+    question: str
+
+
+@dataclass(frozen=True)
+class Rated:
+    """One answer with what was thought of it, from 0 to 1."""
+
+    turns: list[Turn]
+    answer: str
+    target: float
+    weight: float
+    place: Place
+    source: str
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two answers to the same turns, one of which was preferred."""
+
+    turns: list[Turn]
+    chosen: str
+    rejected: str
+    weight: float
+    place: Place
+    source: str
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """Turns that end with a person's, to be answered again."""
+
+    turns: list[Turn]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Targets:
+    """Everything there is to learn from."""
+
+    rated: list[Rated] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    prompts: list[Prompt] = field(default_factory=list)
+
+    @property
+    def labels(self) -> int:
+        """How many opinions there are; a pair counts as one."""
+        return len(self.rated) + len(self.pairs)
+
+
+def build(transcripts: Iterable[Transcript]) -> Targets:
+    """Turn what was said in some conversations into targets; the newest of each kind counts."""
+    targets = Targets()
+    for transcript in transcripts:
+        targets.rated.extend(_rated(transcript))
+        targets.pairs.extend(p for p in _pairs(transcript) if p.chosen != p.rejected)
+        targets.prompts.extend(_prompts(transcript))
+    return targets
+
+
+def split(targets: Targets, share: float) -> tuple[Targets, Targets]:
+    """Return (train, held out), split by conversation.
+
+    A conversation stays on its side for ever, whatever is added: its id alone decides, so no later
+    cycle trains on it. Fewer than `FEW` conversations are split by question instead, or someone
+    who talks in one long conversation would never see anything learnt.
+    """
+    places = {p.place.conversation for p in targets.prompts}
+    train, heldout = Targets(), Targets()
+
+    def side(place: Place) -> Targets:
+        unit = place.question if len(places) < FEW else place.conversation
+        return heldout if is_heldout(unit, share) else train
+
+    for rated in targets.rated:
+        side(rated.place).rated.append(rated)
+    for pair in targets.pairs:
+        side(pair.place).pairs.append(pair)
+    for prompt in targets.prompts:
+        side(prompt.place).prompts.append(prompt)
+    return train, heldout
+
+
+def length_wanted(targets: Targets) -> float:
+    """Return how long liked answers are beside all rated ones, in words: 0.5 is half as long."""
+    liked = [_words(r.answer) for r in targets.rated if r.target >= 0.5]
+    liked += [_words(p.chosen) for p in targets.pairs]
+    rest = [_words(r.answer) for r in targets.rated if r.target < 0.5]
+    rest += [_words(p.rejected) for p in targets.pairs]
+    if not liked or not rest or not sum(liked):
+        return 1.0
+    everything = [*liked, *rest]
+    return (sum(liked) / len(liked)) / (sum(everything) / len(everything))
+
+
+def _words(text: str) -> int:
+    return len(text.split())
+
+
+def is_heldout(unit: str, share: float) -> bool:
+    """Decide by an id alone."""
+    digest = hashlib.sha256(unit.encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
+
+
+def _rated(transcript: Transcript) -> Iterable[Rated]:
+    ratings, messages = transcript.ratings(), transcript.messages
+    for mid, value in ratings.items():
+        target = 1.0 if value > 0 else 0.0
+        yield _opinion(transcript, messages[mid], messages[mid].text, target, "rating")
+    for mid, text in transcript.edits().items():
+        yield _opinion(transcript, messages[mid], text, 1.0, "edit")
+    for both, choice in transcript.choices().items():
+        if choice.verdict == "both_bad":
+            for mid in sorted(both - set(ratings)):
+                yield _opinion(transcript, messages[mid], messages[mid].text, 0.0, "both_bad")
+
+
+def _opinion(
+    transcript: Transcript, message: Message, text: str, target: float, source: str
+) -> Rated:
+    weight = BOTH_BAD if source == "both_bad" else 1.0
+    return Rated(transcript.prompt(message), text, target, weight, _place(message), source)
+
+
+def _pairs(transcript: Transcript) -> Iterable[Pair]:
+    messages = transcript.messages
+    for mid, text in transcript.edits().items():
+        yield _pair(transcript, text, messages[mid], 1.0, "edit")
+    for choice in transcript.choices().values():
+        if choice.verdict == "better" and choice.other_id:
+            chosen = messages[choice.message_id].text
+            yield _pair(transcript, chosen, messages[choice.other_id], 1.0, "choice")
+    for old, kept in _regenerated(transcript):
+        yield _pair(transcript, kept.text, old, REGENERATED, "regenerate")
+
+
+def _pair(
+    transcript: Transcript, chosen: str, rejected: Message, weight: float, source: str
+) -> Pair:
+    turns = transcript.prompt(rejected)
+    return Pair(turns, chosen, rejected.text, weight, _place(rejected), source)
+
+
+def _regenerated(transcript: Transcript) -> Iterable[tuple[Message, Message]]:
+    """Find drafts that were asked again, with the later one that the person went on from."""
+    ratings = transcript.ratings()
+    parents = {m.parent_id for m in transcript.messages.values()}
+    for mid in sorted({s.message_id for s in transcript.signals if s.kind == "regenerate"}):
+        old = transcript.messages[mid]
+        if ratings.get(mid, -1) > 0 or old.stop_reason not in ("eos", "length"):
+            continue  # liked all the same, or asked again because it broke off
+        later = [d for d in transcript.drafts(old) if d.created_at > old.created_at]
+        kept = [d for d in later if d.id in parents]
+        if kept:
+            yield old, kept[-1]
+
+
+def _prompts(transcript: Transcript) -> Iterable[Prompt]:
+    """Yield each question that was answered, once."""
+    first = {answer.parent_id: answer for answer in reversed(transcript.answers())}
+    for answer in first.values():
+        yield Prompt(transcript.prompt(answer), _place(answer))
+
+
+def _place(answer: Message) -> Place:
+    return Place(answer.conversation_id, answer.parent_id or answer.id)

@@ -1,0 +1,186 @@
+"""The background process: runs a cycle when one is due, one at a time, and repairs what was left.
+
+python -m training.worker                  run until stopped
+python -m training.worker --once [--force] run one cycle and print one JSON line
+"""
+
+import argparse
+import fcntl
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from datetime import timedelta
+from typing import IO, Any
+
+import torch
+from tqdm import tqdm
+from transformers.utils import logging as transformers_logging
+
+from storage import cycles, feedback
+from storage.database import Database, DatabaseBusy, DatabaseUnusable
+from storage.home import Home, HomeError
+from storage.models import now
+from training.config import ConfigError, TrainingConfig
+from training.cycle import PHASES, Outcome, Report, Workshop, run
+from training.policy import PACKAGED, ModelMissing, load_base
+
+log = logging.getLogger("training")
+
+POLL_SECONDS = 1.0
+NICENESS = 19
+"""Chat comes first: on a busy machine the trainer gets what chat leaves."""
+
+UNUSABLE = (ConfigError, ModelMissing, HomeError, DatabaseUnusable, DatabaseBusy)
+"""What the host can mend; told in one line."""
+
+
+class TrainerBusy(RuntimeError):
+    """Another trainer works on this data folder; shown to whoever starts a second one."""
+
+
+def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run as a command; returns the exit status."""
+    options = _options().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    transformers_logging.disable_progress_bar()
+    # PEFT 0.21 asks transformers 5.23 for it each time it wraps a model; nobody can mend that here.
+    warnings.filterwarnings("ignore", message=".is_gradient_checkpointing", category=FutureWarning)
+    try:
+        return _serve(options, env)
+    except (*UNUSABLE, TrainerBusy) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m training.worker", description="Turn feedback into better adapters."
+    )
+    parser.add_argument("--once", action="store_true", help="run one cycle, print one JSON line")
+    parser.add_argument("--force", action="store_true", help="with --once: run it even if not due")
+    parser.add_argument("--attached", action="store_true", help="end when standard input closes")
+    return parser
+
+
+def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
+    config, home = TrainingConfig.from_env(env), Home.from_env(env)
+    model = env.get("HITL_MODEL") or PACKAGED
+    home.prepare()
+    if options.attached:
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.nice(NICENESS - os.nice(0))
+    with alone(home), closing(Database.open(home)) as database:
+        for cycle in database.write(cycles.interrupt_running):
+            log.warning("cycle %s was cut short; its feedback goes into the next one", cycle)
+        if not options.once:
+            _loop(database, home, model, config)
+            return 0
+        if not options.force and not due(database, config):
+            return _tell({"cycle": None, "status": "not due", "counts": _counts(database)})
+        outcome = _cycle(database, home, model, config, bar=True)
+        return _tell(asdict(outcome) | {"feedback": _counts(database)})
+
+
+def _tell(result: dict[str, Any]) -> int:
+    sys.stdout.write(json.dumps(result) + "\n")
+    return 0
+
+
+def _counts(database: Database) -> dict[str, int]:
+    with database.read() as session:
+        return asdict(feedback.counts(session))
+
+
+def _loop(database: Database, home: Home, model: str, config: TrainingConfig) -> None:
+    """Run cycles as they fall due. A failed one is in the journal; the next needs new feedback."""
+    log.info("waiting for %s new ratings", config.train_after)
+    while True:
+        if due(database, config):
+            try:
+                outcome = _cycle(database, home, model, config, bar=sys.stderr.isatty())
+                log.info("cycle %s %s, version %s", outcome.cycle, outcome.status, outcome.version)
+            except UNUSABLE:
+                raise
+            except Exception:  # the journal has it; the trainer must live to try again
+                log.exception("the cycle failed")
+        time.sleep(POLL_SECONDS)
+
+
+def due(database: Database, config: TrainingConfig) -> bool:
+    """Tell whether enough was said since the last cycle that came to an end, and it has been a while.
+
+    A cycle that was cut short doesn't count, so its feedback is taken up again at once.
+    """
+    with database.read() as session:
+        past = [c for c in cycles.recent(session) if c.status not in ("interrupted", "running")]
+        last = past[0] if past else None
+        seen = last.mark if last else 0
+        fresh = feedback.since(session, seen)
+        ended = last.finished_at if last else None
+    if ended and now() - ended < timedelta(seconds=config.train_every):
+        return False
+    return fresh >= config.train_after
+
+
+def _cycle(
+    database: Database, home: Home, model: str, config: TrainingConfig, *, bar: bool
+) -> Outcome:
+    torch.set_num_threads(max(1, os.cpu_count() or 1))
+    with _progress(bar=bar) as report:
+        report("mark", 0.0, "loading the model")
+        # Loaded for each cycle: between cycles the memory belongs to chat.
+        return run(Workshop(database, home, load_base(model, home), config), report)
+
+
+@contextmanager
+def _progress(*, bar: bool) -> Iterator[Report]:
+    with tqdm(total=len(PHASES), disable=not bar, bar_format="{l_bar}{bar}| {elapsed}") as shown:
+
+        def report(phase: str, progress: float, detail: str) -> None:
+            shown.n = PHASES.index(phase) + progress
+            shown.set_description(f"{phase}: {detail}")
+
+        yield report
+
+
+@contextmanager
+def alone(home: Home) -> Iterator[None]:
+    """Hold the data folder's trainer lock; the system lets go of it however this process ends.
+
+    Raises:
+        TrainerBusy: another trainer holds it.
+    """
+    with (home.folder / "trainer.lock").open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TrainerBusy(
+                f"A trainer is at work already{_holder(lock)} on {home.folder}."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _holder(lock: IO[str]) -> str:
+    lock.seek(0)
+    pid = lock.read().strip()
+    return f" (process {pid})" if pid else ""
+
+
+def _end_with_parent() -> None:
+    """Wait for the chat process to go. Ending here is as safe as kill -9: the next start repairs."""
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))
