@@ -136,12 +136,12 @@ class Handlers:
         box = gr.skip() if text.strip() or not asked else gr.Textbox(value=asked)
         return self.show(who), box
 
-    def fresh(self, who: Who) -> tuple[Who, Turns]:
+    def fresh(self, who: Who) -> Who:
         """Start over. The conversation gets its row with its first question."""
         token, conversation = _parts(who)
         if conversation:
             self.stop(who)
-        return ({"token": token, "conversation": None} if token else None), []
+        return {"token": token, "conversation": None} if token else None
 
     def _visitor(self, who: Who) -> Visitor:
         """Return who this is, making a rater and a conversation where there are none yet."""

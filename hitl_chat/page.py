@@ -81,7 +81,10 @@ def _wire(page: gr.Blocks, handlers: Handlers, secret: str) -> None:
     box.stop(handlers.stop, who, None, **AT_ONCE)
     bridge.select(handlers.pick, who, chat, **AT_ONCE)
     bridge.undo(handlers.undo, [box, who], [chat, box], **AT_ONCE)
-    new.click(handlers.fresh, who, [who, chat], cancels=[asked, again], **AT_ONCE)
+    # The page empties one round trip later: only then has Gradio let go of what it cancels, and
+    # until it has, it would swallow the next message.
+    started = new.click(handlers.fresh, who, who, cancels=[asked, again], **AT_ONCE)
+    started.then(handlers.show, who, chat, **AT_ONCE)
 
 
 def _storage_secret(secret: bytes) -> str:
