@@ -23,7 +23,7 @@ from training.adapters import AdapterError, publish, sweep, verify
 from training.config import TrainingConfig
 from training.policy import Base, Policy
 from training.rated import RatedAnswers, rated_answers
-from training.rollout import Answers, given
+from training.rollout import Answers, given, token_features
 from training.targets import Targets
 
 Report = Callable[[str, float, str], None]
@@ -125,10 +125,14 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         def score(answers: Answers) -> Tensor:
             return head.score(answers.features_BF)
 
+        def shares(answers: Answers) -> Tensor:
+            features_BTF = token_features(shop.base, answers.ids_BT, answers.trunk_BTD)
+            return head.shares(features_BTF, answers.mask_BT.cpu())
+
         contest = _contest(heldout, train, config)
         report("fit", 0.5, "answering held-out questions with the served version")
         before = gate.sample(policy, contest, score, config)
-        result = _update(policy, score, train, config, report)
+        result = _update(policy, shares, train, config, report)
         report("gate", 0.0, "answering held-out questions with the candidate")
         after = gate.sample(policy, contest, score, config)
         verdict = gate.judge(after, before, config, targets.length_wanted(train))
@@ -220,7 +224,7 @@ def _contest(heldout: Targets, train: Targets, config: TrainingConfig) -> list[A
 
 
 def _update(
-    policy: Policy, score: ppo.Score, train: Targets, config: TrainingConfig, report: Report
+    policy: Policy, shares: ppo.Shares, train: Targets, config: TrainingConfig, report: Report
 ) -> dict[str, Any]:
     report("update", 0.0, "preparing the rated answers")
     rated = _rated(policy, train, config)
@@ -229,7 +233,7 @@ def _update(
         line = f"update {number} of {config.updates}: reward {stats.score:.3f}, KL {stats.kl:.3f}"
         report("update", number / config.updates, line)
 
-    return ppo.update(policy, score, [p.turns for p in train.prompts], rated, config, told)
+    return ppo.update(policy, shares, [p.turns for p in train.prompts], rated, config, told)
 
 
 def _rated(policy: Policy, train: Targets, config: TrainingConfig) -> RatedAnswers:

@@ -1,9 +1,9 @@
 """One run of proximal policy optimisation over answers to people's prompts.
 
 Schulman et al. 2017 (arXiv:1707.06347) with the choices of Ziegler et al. 2019 (arXiv:1909.08593)
-and Huang et al. 2024 (arXiv:2403.17031): per-token KL to the base in the reward, the score on the
-last token, generalised advantage estimation with a value head, whitened advantages.
-Knows tensors and a `score` function, not where scores come from.
+and Huang et al. 2024 (arXiv:2403.17031): per-token KL to the base in the reward, generalised advantage
+estimation with a value head, whitened advantages, a learning rate that falls to 0.
+Knows tensors and a `shares` function, not where scores come from.
 
 Departures:
 1. The policy's lower layers are frozen, run once for each answer and shared by policy, reference
@@ -11,7 +11,10 @@ Departures:
 2. The value head is linear on the reference's final states, so it never disturbs the policy.
 3. The score is relative to the other candidates of its prompt, as in RLOO (Ahmadian et al. 2024,
    arXiv:2402.14740): a value head fresh in each cycle can't know yet which prompts are easy.
-4. Before the first rollout the rated answers themselves are learnt from; see `training.rated`.
+4. The score doesn't wait for the last token. A linear head's score is a sum over tokens, so each
+   token is rewarded with its own share of it (reward redistribution: Arjona-Medina et al. 2019,
+   arXiv:1806.07857; for language models Chan et al. 2024, arXiv:2402.00782).
+5. Before the first rollout the rated answers themselves are learnt from; see `training.rated`.
 
 Shapes: B answers, T tokens of prompt and answer, D hidden size.
 """
@@ -24,18 +27,33 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training.advantages import centred, gae, less_at_the_end, masked_mean, whiten
 from training.config import TrainingConfig
 from training.policy import Policy, gradient_step
 from training.prompts import Turn
 from training.rated import RatedAnswers, warm_up
 from training.rollout import Answers, draw, logprobs
 
-Score = Callable[[Answers], Tensor]
-"""Maps B answers to B scores in 0..1."""
+Shares = Callable[[Answers], Tensor]
+"""Maps B answers to what each of their tokens adds to their scores, BT; a score is in 0..1."""
 
 
 class NothingLearnt(RuntimeError):
     """The update left the policy where it was: a defect, never a success."""
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What the gradient steps move, and how."""
+
+    policy: Policy
+    value_head: nn.Linear
+    optimiser: torch.optim.Optimizer
+
+    @property
+    def trained(self) -> list[nn.Parameter]:
+        """Everything that a step changes."""
+        return [*self.policy.parameters, *self.value_head.parameters()]
 
 
 @dataclass(frozen=True)
@@ -72,7 +90,7 @@ class Stats:
 
 def update(
     policy: Policy,
-    score: Score,
+    shares: Shares,
     prompts: list[list[Turn]],
     rated: RatedAnswers,
     config: TrainingConfig,
@@ -87,15 +105,8 @@ def update(
     if not prompts:
         raise ValueError("PPO needs at least one prompt; people haven't asked anything yet.")
     before = policy.snapshot()
-    value_head = _value_head(policy)
-    optimiser = torch.optim.AdamW(
-        [
-            {"params": policy.parameters, "lr": config.learning_rate},
-            {"params": value_head.parameters(), "lr": config.value_rate},
-        ],
-        weight_decay=0.0,
-    )
     generator = torch.Generator().manual_seed(config.seed)
+    learner = _learner(policy, config)
     warmup = warm_up(policy, rated, config)
     history: list[Stats] = []
     stopped = "all updates done"
@@ -104,9 +115,12 @@ def update(
         asked = [prompts[i] for i in _picked(len(prompts), config, generator)]
         answers = draw(policy, asked, config, config.rollout_temperature)
         # 2. Score; 3. rewards with KL; 4. advantages.
-        experience = _experience(policy, value_head, answers, score, rated, config)
+        experience = _experience(learner, answers, shares, rated, config)
         # 5. Several epochs of minibatches on the clipped objective.
-        stats = _optimise(policy, value_head, optimiser, experience, config)
+        learner.optimiser.param_groups[0]["lr"] = config.learning_rate * (
+            1 - number / config.updates
+        )
+        stats = _optimise(learner, experience, config)
         # 6. Keep every figure; stop before the gate would have to refuse.
         history.append(stats)
         report(number + 1, stats)
@@ -132,6 +146,16 @@ def _picked(prompts: int, config: TrainingConfig, generator: torch.Generator) ->
     return [i for i in order[:groups] for _ in range(config.candidates)]
 
 
+def _learner(policy: Policy, config: TrainingConfig) -> Learner:
+    value_head = _value_head(policy)
+    groups = [
+        {"params": policy.parameters, "lr": config.learning_rate},
+        {"params": value_head.parameters(), "lr": config.value_rate},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
+    return Learner(policy, value_head, optimiser)
+
+
 def _value_head(policy: Policy) -> nn.Linear:
     head = nn.Linear(int(policy.base.model.config.hidden_size), 1).to(policy.base.device)
     nn.init.zeros_(head.weight)
@@ -155,31 +179,34 @@ def _weight_change(before: list[Tensor], after: list[Tensor]) -> float:
 
 @torch.no_grad()
 def _experience(
-    policy: Policy,
-    value_head: nn.Linear,
+    learner: Learner,
     answers: Answers,
-    score: Score,
+    shares: Shares,
     rated: RatedAnswers,
     config: TrainingConfig,
 ) -> Experience:
+    policy = learner.policy
     logprobs_BT, _, _ = logprobs(policy, answers)
     with policy.as_reference():
         reference_BT, _, states_BTD = logprobs(policy, answers)
     states_BTD = states_BTD.float()
-    scores_B = score(answers).to(logprobs_BT.device)
+    mask_BT = answers.mask_BT
+    shares_BT = shares(answers).to(logprobs_BT.device)
+    scores_B = shares_BT.sum(1)
     # An answer that never ends is worse the more surely people's liked answers did end.
     missing_B = (~answers.ended_B).to(scores_B) * config.missing_eos * rated.ended_share
-    relative_B = centred(scores_B - missing_B, config.candidates)
-    rewards_BT = rewards(relative_B, logprobs_BT, reference_BT, answers.mask_BT, config)
-    values_BT = _values(value_head, states_BTD) * answers.mask_BT
-    advantages_BT = gae(rewards_BT, values_BT, answers.mask_BT, config.gamma, config.lam)
+    shares_BT = centred(less_at_the_end(shares_BT, missing_B, mask_BT), mask_BT, config.candidates)
+    price_BT = config.kl_coef * (logprobs_BT - reference_BT)
+    rewards_BT = (shares_BT - price_BT) * mask_BT
+    values_BT = _values(learner.value_head, states_BTD) * mask_BT
+    advantages_BT = gae(rewards_BT, values_BT, mask_BT, config.gamma, config.lam)
     return Experience(
         answers,
         logprobs_BT,
         reference_BT,
         states_BTD,
         values_BT,
-        whiten(advantages_BT, answers.mask_BT),
+        whiten(advantages_BT, mask_BT),
         advantages_BT + values_BT,
         scores_B,
     )
@@ -193,75 +220,15 @@ def _values(head: nn.Linear, states_BTD: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(values_BT[:, :1]), values_BT], 1)
 
 
-def rewards(
-    scores_B: Tensor,
-    logprobs_BT: Tensor,
-    reference_BT: Tensor,
-    mask_BT: Tensor,
-    config: TrainingConfig,
-) -> Tensor:
-    """Return per-token rewards BT: the price of KL everywhere, the score on the last token."""
-    rewards_BT = -config.kl_coef * (logprobs_BT - reference_BT) * mask_BT
-    places = torch.arange(mask_BT.shape[1], device=mask_BT.device)
-    last_B = (places * mask_BT).argmax(1)
-    rows = torch.arange(len(scores_B), device=mask_BT.device)
-    rewards_BT[rows, last_B] += scores_B
-    return rewards_BT
-
-
-def centred(scores_B: Tensor, candidates: int) -> Tensor:
-    """Return each score less the mean of its prompt's candidates, which are neighbours.
-
-    Some prompts get better answers than others whatever the policy does; that would be noise.
-    """
-    if candidates == 1:
-        return scores_B
-    groups = scores_B.reshape(-1, candidates)
-    return (groups - groups.mean(1, keepdim=True)).reshape(-1)
-
-
-def gae(rewards_BT: Tensor, values_BT: Tensor, mask_BT: Tensor, gamma: float, lam: float) -> Tensor:
-    """Return generalised advantage estimates BT (Schulman et al. 2016, arXiv:1506.02438).
-
-    Answers are contiguous; beyond their last token the value is 0, because the episode is over.
-    """
-    advantages_BT = torch.zeros_like(rewards_BT)
-    following_B = torch.zeros_like(rewards_BT[:, 0])
-    next_value_B = torch.zeros_like(following_B)
-    for t in range(rewards_BT.shape[1] - 1, -1, -1):
-        inside_B = mask_BT[:, t]
-        delta_B = rewards_BT[:, t] + gamma * next_value_B - values_BT[:, t]
-        following_B = torch.where(inside_B, delta_B + gamma * lam * following_B, 0.0)
-        next_value_B = torch.where(inside_B, values_BT[:, t], 0.0)
-        advantages_BT[:, t] = following_B
-    return advantages_BT
-
-
-def whiten(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
-    """Return masked values with mean 0 and variance 1; without any variance, zeros.
-
-    Dividing by a vanishing deviation would turn rounding errors into gradients.
-    """
-    inside = values_BT[mask_BT]
-    if inside.numel() < 2 or inside.std() < 1e-8:
-        return torch.zeros_like(values_BT)
-    return (values_BT - inside.mean()) / inside.std() * mask_BT
-
-
-def _optimise(
-    policy: Policy,
-    value_head: nn.Linear,
-    optimiser: torch.optim.Optimizer,
-    experience: Experience,
-    config: TrainingConfig,
-) -> Stats:
+def _optimise(learner: Learner, experience: Experience, config: TrainingConfig) -> Stats:
     """Take gradient steps until the epochs are over or the policy has moved by `target_kl`."""
     figures: list[dict[str, float]] = []
     generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
     for rows in _minibatches(len(experience.answers), config, generator):
-        loss, figure = _ppo_loss(policy, value_head, experience, rows, config)
-        trained = [*policy.parameters, *value_head.parameters()]
-        figure["grad_norm"] = gradient_step(optimiser, loss, trained, config.grad_norm)
+        loss, figure = _ppo_loss(learner, experience, rows, config)
+        figure["grad_norm"] = gradient_step(
+            learner.optimiser, loss, learner.trained, config.grad_norm
+        )
         figures.append(figure)
         if figure["approx_kl"] > config.target_kl:
             break
@@ -274,11 +241,7 @@ def _minibatches(size: int, config: TrainingConfig, generator: torch.Generator) 
 
 
 def _ppo_loss(
-    policy: Policy,
-    value_head: nn.Linear,
-    experience: Experience,
-    rows: Tensor,
-    config: TrainingConfig,
+    learner: Learner, experience: Experience, rows: Tensor, config: TrainingConfig
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the clipped surrogate plus the clipped value loss of one minibatch."""
     answers = experience.answers.rows(rows)
@@ -287,22 +250,22 @@ def _ppo_loss(
     def cut(full_BT: Tensor) -> Tensor:
         return full_BT[rows, :width]
 
-    new_BT, entropy_BT, _ = logprobs(policy, answers)
+    new_BT, entropy_BT, _ = logprobs(learner.policy, answers)
     log_ratio_BT = (new_BT - cut(experience.logprobs_BT)) * mask
     ratio_BT = log_ratio_BT.exp()
     advantages_BT = cut(experience.advantages_BT)
     clipped_BT = ratio_BT.clamp(1 - config.clip, 1 + config.clip)
     surrogate_BT = torch.minimum(ratio_BT * advantages_BT, clipped_BT * advantages_BT)
-    values_BT = _values(value_head, experience.states_BTD[rows, : width - 1])
+    values_BT = _values(learner.value_head, experience.states_BTD[rows, : width - 1])
     value_loss = _value_loss(
         values_BT, cut(experience.values_BT), cut(experience.returns_BT), mask, config.clip
     )
-    loss = -_mean(surrogate_BT, mask) + config.vf_coef * value_loss
+    loss = -masked_mean(surrogate_BT, mask) + config.vf_coef * value_loss
     with torch.no_grad():
         figure = {
-            "approx_kl": float(_mean(ratio_BT - 1 - log_ratio_BT, mask)),
-            "clipfrac": float(_mean(((ratio_BT - 1).abs() > config.clip).float(), mask)),
-            "entropy": float(_mean(entropy_BT, mask)),
+            "approx_kl": float(masked_mean(ratio_BT - 1 - log_ratio_BT, mask)),
+            "clipfrac": float(masked_mean(((ratio_BT - 1).abs() > config.clip).float(), mask)),
+            "entropy": float(masked_mean(entropy_BT, mask)),
             "ratio_max": float(ratio_BT[mask].max()),
             "value_loss": float(value_loss),
         }
@@ -314,11 +277,7 @@ def _value_loss(
 ) -> Tensor:
     clipped_BT = old_BT + (values_BT - old_BT).clamp(-clip, clip)
     worst_BT = torch.maximum((values_BT - returns_BT).square(), (clipped_BT - returns_BT).square())
-    return 0.5 * _mean(worst_BT, mask_BT)
-
-
-def _mean(values_BT: Tensor, mask_BT: Tensor) -> Tensor:
-    return (values_BT * mask_BT).sum() / mask_BT.sum().clamp_min(1)
+    return 0.5 * masked_mean(worst_BT, mask_BT)
 
 
 def _stats(experience: Experience, figures: list[dict[str, float]]) -> Stats:
@@ -331,7 +290,7 @@ def _stats(experience: Experience, figures: list[dict[str, float]]) -> Stats:
     explained = 1 - float((returns - values).var() / spread) if spread > 1e-12 else 0.0
     return Stats(
         score=float(experience.scores_B.mean()),
-        kl=float(_mean(experience.logprobs_BT - experience.reference_BT, mask)),
+        kl=float(masked_mean(experience.logprobs_BT - experience.reference_BT, mask)),
         length=float(mask.sum(1).float().mean()),
         ended=float(experience.answers.ended_B.float().mean()),
         explained_variance=explained,

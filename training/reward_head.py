@@ -21,6 +21,7 @@ PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Ridge penalties to choose from, on standardised features."""
 FOLDS = 5
 STEPS = 60
+TINY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,22 @@ class RewardHead:
     def score(self, features: Tensor) -> Tensor:
         """Return scores in 0..1 of feature rows ND."""
         return torch.sigmoid(self.logit(features))
+
+    def shares(self, features_BTF: Tensor, mask_BT: Tensor) -> Tensor:
+        """Return what each token adds to its answer's score, BT; they sum to the score exactly.
+
+        The logit is linear in a mean over tokens, so it is a sum over tokens. The squashed score
+        is split in the same proportions.
+        """
+        length_B = mask_BT.sum(1).clamp_min(1)
+        terms_BT = (self.logit(features_BTF) - self.bias) * mask_BT / length_B[:, None]
+        total_B, start = terms_BT.sum(1), torch.sigmoid(self.bias)
+        slope_B = (torch.sigmoid(total_B + self.bias) - start) / _apart_from_0(total_B)
+        return terms_BT * slope_B[:, None] + mask_BT * (start / length_B)[:, None]
+
+
+def _apart_from_0(values: Tensor) -> Tensor:
+    return torch.where(values.abs() < TINY, torch.full_like(values, TINY), values)
 
 
 def fit(features: Tensor, labels: Labels) -> RewardHead:

@@ -31,7 +31,7 @@ class Answers:
     mask_BT: Tensor  # True on the answer's tokens
     ended_B: Tensor  # whether the answer came to its own end
     trunk_BTD: Tensor
-    features_BF: Tensor  # means over the answer, see `_features`
+    features_BF: Tensor  # means of `token_features` over the answer
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -99,22 +99,24 @@ def encode(
         mask_BT,
         torch.tensor([bool(tail) and tail[-1] in base.stop_ids for tail in tails]),
         trunk_BTD,
-        _features(base, ids_BT, mask_BT, trunk_BTD),
+        _means(token_features(base, ids_BT, trunk_BTD), mask_BT.cpu()),
     )
 
 
-def _features(base: Base, ids_BT: Tensor, mask_BT: Tensor, trunk_BTD: Tensor) -> Tensor:
-    """Return BF: means over the answer of the frozen states at the bottom and where they end.
+def token_features(base: Base, ids_BT: Tensor, trunk_BTD: Tensor) -> Tensor:
+    """Return BTF: the frozen states at the bottom and where they end; a head reads their means.
 
     The upper ones, read after the prompt, know what the answer is about; the lower ones know its
-    words. Telling two answers to one prompt apart takes both: over seven tastes and 128 ratings
-    the right one of two unseen drafts scored higher in 79 % of cases with either, 83 % with both.
+    words. Telling two answers to one prompt apart takes both.
     """
-    share_BT = (mask_BT / mask_BT.sum(1, keepdim=True).clamp_min(1)).to(trunk_BTD.dtype)
     with torch.no_grad():
         words_BTD = base.model.get_input_embeddings()(ids_BT)
-    means = [torch.einsum("bt,btd->bd", share_BT, states) for states in (words_BTD, trunk_BTD)]
-    return torch.cat(means, 1).float().cpu()
+    return torch.cat([words_BTD, trunk_BTD], 2).float().cpu()
+
+
+def _means(features_BTF: Tensor, mask_BT: Tensor) -> Tensor:
+    share_BT = mask_BT / mask_BT.sum(1, keepdim=True).clamp_min(1)
+    return torch.einsum("bt,btf->bf", share_BT.float(), features_BTF)
 
 
 def logprobs(policy: Policy, answers: Answers) -> tuple[Tensor, Tensor, Tensor]:

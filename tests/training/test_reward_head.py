@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.reward_head import Labels, auc, evaluate, fit
+from training.reward_head import Labels, RewardHead, auc, evaluate, fit
 
 
 def labels(targets: Tensor, pairs: Tensor | None = None) -> Labels:
@@ -90,3 +90,28 @@ def test_figures_without_meaning_are_left_empty() -> None:
     assert table["auc"] is None
     assert table["precision"] is None
     assert table["pair_accuracy"] is None
+
+
+def test_the_shares_of_tokens_sum_to_the_score_and_follow_their_terms() -> None:
+    generator = torch.Generator().manual_seed(0)
+    features = torch.randn(3, 6, 4, generator=generator)
+    mask = torch.tensor([[0, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 0], [1, 0, 0, 0, 0, 0]]).bool()
+    weight = torch.randn(4, generator=generator)
+    head = RewardHead(torch.rand(4), torch.rand(4) + 0.5, weight, torch.tensor(0.3), 0.01)
+    found = head.shares(features, mask)
+    for row in range(3):
+        inside = features[row][mask[row]]
+        score = float(head.score(inside.mean(0)))
+        assert float(found[row].sum()) == pytest.approx(score, abs=1e-5)
+        terms = [float(head.logit(one) - head.bias) for one in inside]
+        start = float(torch.sigmoid(head.bias))
+        for term, share in zip(terms, found[row][mask[row]], strict=True):
+            expected = (start + (score - start) * term / (sum(terms) / len(terms))) / len(terms)
+            assert float(share) == pytest.approx(expected, abs=1e-5)
+    assert not found[~mask].any()
+
+
+def test_answers_that_say_nothing_get_the_head_s_starting_score() -> None:
+    head = RewardHead(torch.zeros(2), torch.ones(2), torch.ones(2), torch.tensor(0.3), 0.01)
+    found = head.shares(torch.zeros(1, 4, 2), torch.ones(1, 4, dtype=torch.bool))
+    assert float(found.sum()) == pytest.approx(float(torch.sigmoid(torch.tensor(0.3))), abs=1e-6)
