@@ -13,30 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training import canaries
 from training.config import TrainingConfig
 from training.policy import Policy
 from training.prompts import Turn
 from training.rollout import CHUNK, Answers, draw, logprobs
 
 Score = Callable[[Answers], Tensor]
-
-
-@dataclass(frozen=True)
-class Canary:
-    """A question whose answer must not get lost; any of `accepted` in the answer will do."""
-
-    question: str
-    accepted: tuple[str, ...]
-
-
-CANARIES = (
-    Canary("What is the capital of France?", ("paris",)),
-    Canary("What is 2 + 2?", ("4", "four")),
-    Canary("What colour is the sky on a clear day?", ("blue",)),
-    Canary("How many days are there in a week?", ("7", "seven")),
-    Canary("Which planet do we live on?", ("earth",)),
-    Canary("What is the opposite of hot?", ("cold",)),
-)
 
 
 @dataclass(frozen=True)
@@ -48,7 +31,7 @@ class Sample:
     length: float  # answer tokens
     repetition: float  # share of 4-grams that came before in the same answer
     distinct2: float  # distinct bigrams over bigrams
-    canaries: list[str]  # questions answered acceptably
+    canaries: dict[str, float]  # margin of the right answer by question
 
 
 @dataclass(frozen=True)
@@ -67,22 +50,16 @@ class Verdict:
 def sample(
     policy: Policy, prompts: Sequence[list[Turn]], score: Score, config: TrainingConfig
 ) -> Sample:
-    """Answer the prompts, with the same seed for every adapter, and the canaries greedily."""
+    """Answer the prompts, with the same seed for every adapter."""
     torch.manual_seed(config.seed)
     answers = draw(policy, prompts, config, config.rollout_temperature)
-    questions: list[list[Turn]] = [[{"role": "user", "content": c.question}] for c in CANARIES]
-    replies = draw(policy, questions, config, 0.0).texts
     return Sample(
         scores=score(answers).tolist(),
         kl=_kl(policy, answers),
         length=float(answers.mask_BT.sum(1).float().mean()),
         repetition=sum(map(repetition, answers.texts)) / len(answers),
         distinct2=distinct2(answers.texts),
-        canaries=[
-            c.question
-            for c, reply in zip(CANARIES, replies, strict=True)
-            if any(word in reply.lower() for word in c.accepted)
-        ],
+        canaries=canaries.margins(policy, config),
     )
 
 
@@ -99,7 +76,7 @@ def judge(
     length = candidate.length / max(served.length, 1e-9)
     distinct = candidate.distinct2 / max(served.distinct2, 1e-9)
     repeated = candidate.repetition - served.repetition
-    lost = [q for q in served.canaries if q not in candidate.canaries]
+    lost = canaries.lost(candidate.canaries, served.canaries)
     low = config.gate_length_low * min(1.0, length_wanted)
     high = config.gate_length_high * max(1.0, length_wanted)
     checks = [

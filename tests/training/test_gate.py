@@ -14,7 +14,7 @@ SERVED = Sample(
     length=40.0,
     repetition=0.02,
     distinct2=0.8,
-    canaries=["What is 2 + 2?"],
+    canaries={"What is 2 + 2?": 3.0},
 )
 BETTER = replace(SERVED, scores=[0.6] * 10, kl=0.1)
 
@@ -36,7 +36,7 @@ def test_a_better_candidate_within_bounds_is_promoted() -> None:
         ({"length": 400.0}, "as long"),
         ({"distinct2": 0.2}, "Distinct bigrams"),
         ({"repetition": 0.9}, "Repetition"),
-        ({"canaries": []}, "Canary questions lost: What is 2 \\+ 2"),
+        ({"canaries": {"What is 2 + 2?": -1.0}}, "Canary questions lost: What is 2 \\+ 2"),
     ],
 )
 def test_each_bound_alone_can_refuse(change: dict[str, object], reason: str) -> None:

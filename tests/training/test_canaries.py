@@ -1,0 +1,56 @@
+import torch
+
+from training.canaries import CANARIES, CLEARLY, lost, margins
+from training.config import TrainingConfig
+from training.policy import Policy
+from training.prompts import render
+
+
+def likelihood(policy: Policy, question: str, answer: str) -> float:
+    """Add up log-probabilities one token at a time, through the whole model."""
+    tokenizer = policy.base.tokenizer
+    turns = [{"role": "user", "content": question}]
+    prompt = render(tokenizer, turns, 512)
+    ids = [*tokenizer.encode(answer, add_special_tokens=False), tokenizer.eos_token_id]
+    total = 0.0
+    for token in ids:
+        with torch.no_grad():
+            logits = policy.peft(input_ids=torch.tensor([prompt])).logits[0, -1]
+        total += float(torch.log_softmax(logits.float(), -1)[token])
+        prompt = [*prompt, token]
+    return total
+
+
+def test_a_margin_is_how_much_likelier_the_right_answer_is(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    found = margins(policy, config)
+    assert list(found) == [canary.question for canary in CANARIES]
+    one = CANARIES[1]
+    expected = likelihood(policy, one.question, one.right) - likelihood(
+        policy, one.question, one.wrong
+    )
+    assert abs(found[one.question] - expected) < 1e-3
+
+
+def test_a_clear_answer_that_turned_wrong_is_lost() -> None:
+    served = {"clear": CLEARLY + 1, "tie": CLEARLY - 0.1, "wrong": -2.0, "kept": CLEARLY}
+    candidate = {"clear": -0.1, "tie": -0.1, "wrong": -3.0, "kept": 0.1}
+    assert lost(candidate, served) == ["clear"]
+
+
+def test_a_margin_that_is_no_number_is_lost() -> None:
+    assert lost({"q": float("nan")}, {"q": 2.0}) == ["q"]
+
+
+def test_a_model_that_guesses_has_nothing_to_lose() -> None:
+    served = {"a": 5.0, "b": 5.0, "c": -5.0, "d": -5.0}
+    assert lost(dict.fromkeys(served, -1.0), served) == []
+    assert lost(dict.fromkeys(served, -1.0), {**served, "c": 5.0}) == ["a", "b", "c"]
+
+
+def test_right_and_wrong_differ_in_one_word() -> None:
+    for canary in CANARIES:
+        right, wrong = canary.right.split(), canary.wrong.split()
+        assert len(right) == len(wrong)
+        assert sum(r != w for r, w in zip(right, wrong, strict=True)) == 1, canary.question

@@ -1,0 +1,75 @@
+"""What a version must not unlearn: plain facts, asked as a choice between two answers.
+
+Asked openly, a small model's greedy answer hangs on near ties ("The" 0.15, "L'" 0.14), so that it
+would show a change of wording, not of knowledge. The likelihoods of a right and a wrong answer
+don't. Knows no people and no reward.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import torch
+
+from training.config import TrainingConfig
+from training.policy import Policy
+from training.rollout import given, logprobs
+
+CLEARLY = math.log(2)
+"""A right answer counts as known when it is twice as likely as the wrong one: a tie isn't knowledge."""
+BEYOND_CHANCE = 0.75
+"""Share of right answers that guessing reaches once in 26 times (12 or more of 16)."""
+WHOLE = 64
+"""Tokens that hold each answer, whatever `max_answer` cuts."""
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A question with two answers that differ in the fact alone."""
+
+    question: str
+    right: str
+    wrong: str
+
+
+CANARIES = (
+    Canary("What is the capital of France?", "The capital is Paris.", "The capital is Rome."),
+    Canary("What is 2 + 2?", "2 + 2 is 4.", "2 + 2 is 5."),
+    Canary("What colour is the sky on a clear day?", "The sky is blue.", "The sky is green."),
+    Canary("How many days are there in a week?", "There are 7 days.", "There are 9 days."),
+    Canary("Which planet do we live on?", "We live on Earth.", "We live on Mars."),
+    Canary("What is the opposite of hot?", "The opposite is cold.", "The opposite is warm."),
+    Canary("What do cows give us to drink?", "Cows give us milk.", "Cows give us wine."),
+    Canary("Where do fish live?", "Fish live in water.", "Fish live in trees."),
+    Canary("Who wrote Hamlet?", "It was Shakespeare.", "It was Napoleon."),
+    Canary("What freezes into ice?", "Ice is frozen water.", "Ice is frozen sand."),
+    Canary("How many legs does a dog have?", "A dog has four legs.", "A dog has six legs."),
+    Canary("Which animal barks?", "A dog barks.", "A fish barks."),
+    Canary("What comes after Monday?", "After Monday comes Tuesday.", "After Monday comes Friday."),
+    Canary("What is the sun?", "The sun is a star.", "The sun is a river."),
+    Canary("Which season is the coldest?", "Winter is the coldest.", "Summer is the coldest."),
+    Canary("In which country is Berlin?", "Berlin is in Germany.", "Berlin is in Brazil."),
+)
+
+
+@torch.no_grad()
+def margins(policy: Policy, config: TrainingConfig) -> dict[str, float]:
+    """Return for each question how much likelier the right answer is, in nats."""
+    items = [
+        ([{"role": "user", "content": c.question}], text)
+        for c in CANARIES
+        for text in (c.right, c.wrong)
+    ]
+    answers = given(policy, items, replace(config, max_answer=WHOLE))
+    logprobs_BT, _, _ = logprobs(policy, answers)
+    right, wrong = logprobs_BT.sum(1).reshape(-1, 2).unbind(1)
+    return {c.question: float(m) for c, m in zip(CANARIES, right - wrong, strict=True)}
+
+
+def lost(candidate: dict[str, float], served: dict[str, float]) -> list[str]:
+    """Return the questions that the served version clearly knew and the candidate gets wrong.
+
+    A model that does no better than chance (one of another language, say) has nothing to lose.
+    """
+    if sum(margin > 0 for margin in served.values()) < BEYOND_CHANCE * len(served):
+        return []
+    return [q for q, margin in served.items() if margin >= CLEARLY and not candidate[q] > 0]
