@@ -45,7 +45,9 @@ class TrainingConfig:
     clip: float = number(0.2, 0.01, 1.0, "Clip range of the importance ratio and of the values.")
     gamma: float = number(1.0, 0.0, 1.0, "Discount.")
     lam: float = number(0.9, 0.0, 1.0, "Lambda of GAE: how far ahead a token is judged.")
-    kl_coef: float = number(0.03, 0.0, 10.0, "Price of one nat of KL to the base, per token.")
+    kl_coef: float = number(
+        0.03, 0.0, 10.0, "Price of a nat of KL to the base, in standard deviations of the score."
+    )
     target_kl: float = number(0.1, 1e-4, 10.0, "Mean approx_kl to the rollout that ends an update.")
     vf_coef: float = number(0.1, 0.0, 10.0, "Weight of the value loss.")
     missing_eos: float = number(0.1, 0.0, 10.0, "Taken off the score of an answer without an end.")

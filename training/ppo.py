@@ -2,7 +2,8 @@
 
 Schulman et al. 2017 (arXiv:1707.06347) with the choices of Ziegler et al. 2019 (arXiv:1909.08593)
 and Huang et al. 2024 (arXiv:2403.17031): per-token KL to the base in the reward, generalised advantage
-estimation with a value head, whitened advantages, a learning rate that falls to 0.
+estimation with a value head, whitened advantages, a learning rate that falls to 0, and a KL price in
+units of the scores' spread, so that it means the same to a taste that is rarely met.
 Knows tensors and a `shares` function, not where scores come from.
 
 Departures:
@@ -49,6 +50,7 @@ class Learner:
     policy: Policy
     value_head: nn.Linear
     optimiser: torch.optim.Optimizer
+    config: TrainingConfig
 
     @property
     def trained(self) -> list[nn.Parameter]:
@@ -110,17 +112,20 @@ def update(
     warmup = warm_up(policy, rated, config)
     history: list[Stats] = []
     stopped = "all updates done"
+    price = 0.0
     for number in range(config.updates):
         # 1. Roll out: several candidates to each of some prompts that people asked.
         asked = [prompts[i] for i in _picked(len(prompts), config, generator)]
         answers = draw(policy, asked, config, config.rollout_temperature)
-        # 2. Score; 3. rewards with KL; 4. advantages.
-        experience = _experience(learner, answers, shares, rated, config)
+        # 2. Score.
+        shares_BT = shares(answers).to(answers.mask_BT.device)
+        price = price or config.kl_coef * float(shares_BT.sum(1).std())
+        # 3. Rewards with KL; 4. advantages.
+        experience = _experience(learner, answers, shares_BT, price, rated.ended_share)
         # 5. Several epochs of minibatches on the clipped objective.
-        learner.optimiser.param_groups[0]["lr"] = config.learning_rate * (
-            1 - number / config.updates
-        )
-        stats = _optimise(learner, experience, config)
+        left = 1 - number / config.updates
+        learner.optimiser.param_groups[0]["lr"] = config.learning_rate * left
+        stats = _optimise(learner, experience)
         # 6. Keep every figure; stop before the gate would have to refuse.
         history.append(stats)
         report(number + 1, stats)
@@ -153,7 +158,7 @@ def _learner(policy: Policy, config: TrainingConfig) -> Learner:
         {"params": value_head.parameters(), "lr": config.value_rate},
     ]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
-    return Learner(policy, value_head, optimiser)
+    return Learner(policy, value_head, optimiser, config)
 
 
 def _value_head(policy: Policy) -> nn.Linear:
@@ -179,25 +184,18 @@ def _weight_change(before: list[Tensor], after: list[Tensor]) -> float:
 
 @torch.no_grad()
 def _experience(
-    learner: Learner,
-    answers: Answers,
-    shares: Shares,
-    rated: RatedAnswers,
-    config: TrainingConfig,
+    learner: Learner, answers: Answers, shares_BT: Tensor, price: float, ended_share: float
 ) -> Experience:
-    policy = learner.policy
-    logprobs_BT, _, _ = logprobs(policy, answers)
-    with policy.as_reference():
-        reference_BT, _, states_BTD = logprobs(policy, answers)
+    config, mask_BT = learner.config, answers.mask_BT
+    logprobs_BT, _, _ = logprobs(learner.policy, answers)
+    with learner.policy.as_reference():
+        reference_BT, _, states_BTD = logprobs(learner.policy, answers)
     states_BTD = states_BTD.float()
-    mask_BT = answers.mask_BT
-    shares_BT = shares(answers).to(logprobs_BT.device)
-    scores_B = shares_BT.sum(1)
-    # An answer that never ends is worse the more surely people's liked answers did end.
-    missing_B = (~answers.ended_B).to(scores_B) * config.missing_eos * rated.ended_share
-    shares_BT = centred(less_at_the_end(shares_BT, missing_B, mask_BT), mask_BT, config.candidates)
-    price_BT = config.kl_coef * (logprobs_BT - reference_BT)
-    rewards_BT = (shares_BT - price_BT) * mask_BT
+    # An answer that never ends is worse the more surely people's rated answers did end.
+    missing_B = (~answers.ended_B).to(shares_BT) * config.missing_eos * ended_share
+    relative_BT = less_at_the_end(shares_BT, missing_B, mask_BT)
+    relative_BT = centred(relative_BT, mask_BT, config.candidates)
+    rewards_BT = (relative_BT - price * (logprobs_BT - reference_BT)) * mask_BT
     values_BT = _values(learner.value_head, states_BTD) * mask_BT
     advantages_BT = gae(rewards_BT, values_BT, mask_BT, config.gamma, config.lam)
     return Experience(
@@ -208,7 +206,7 @@ def _experience(
         values_BT,
         whiten(advantages_BT, mask_BT),
         advantages_BT + values_BT,
-        scores_B,
+        shares_BT.sum(1),
     )
 
 
@@ -220,12 +218,12 @@ def _values(head: nn.Linear, states_BTD: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(values_BT[:, :1]), values_BT], 1)
 
 
-def _optimise(learner: Learner, experience: Experience, config: TrainingConfig) -> Stats:
+def _optimise(learner: Learner, experience: Experience) -> Stats:
     """Take gradient steps until the epochs are over or the policy has moved by `target_kl`."""
-    figures: list[dict[str, float]] = []
+    config, figures = learner.config, list[dict[str, float]]()
     generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
     for rows in _minibatches(len(experience.answers), config, generator):
-        loss, figure = _ppo_loss(learner, experience, rows, config)
+        loss, figure = _ppo_loss(learner, experience, rows)
         figure["grad_norm"] = gradient_step(
             learner.optimiser, loss, learner.trained, config.grad_norm
         )
@@ -241,10 +239,10 @@ def _minibatches(size: int, config: TrainingConfig, generator: torch.Generator) 
 
 
 def _ppo_loss(
-    learner: Learner, experience: Experience, rows: Tensor, config: TrainingConfig
+    learner: Learner, experience: Experience, rows: Tensor
 ) -> tuple[Tensor, dict[str, float]]:
     """Return the clipped surrogate plus the clipped value loss of one minibatch."""
-    answers = experience.answers.rows(rows)
+    config, answers = learner.config, experience.answers.rows(rows)
     mask, width = answers.mask_BT, answers.mask_BT.shape[1]
 
     def cut(full_BT: Tensor) -> Tensor:
