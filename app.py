@@ -12,6 +12,7 @@ from typing import Any
 from starlette.middleware import Middleware
 
 from hitl_chat import api, dashboard, looks, page
+from hitl_chat.engines import choice
 from hitl_chat.engines.protocol import Engine
 from hitl_chat.follower import Follower
 from hitl_chat.guard import Guard, Owner
@@ -120,7 +121,7 @@ def main(env: Mapping[str, str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    return run(env, _engine)
+    return run(env, choice.load)
 
 
 def _serve(app: App, env: Mapping[str, str]) -> None:
@@ -132,18 +133,6 @@ def _serve(app: App, env: Mapping[str, str]) -> None:
         leave.wait()
     finally:
         app.close()
-
-
-def _engine(settings: Settings) -> Engine:
-    """Load the engine; torch is imported only for the engine that needs it."""
-    from hitl_chat.engines.transformers import TransformersEngine  # noqa: PLC0415
-    from training.policy import ModelMissing, load_base  # noqa: PLC0415
-
-    log.info("Loading %s", settings.model)
-    try:
-        return TransformersEngine(load_base(settings.model, settings.home))
-    except ModelMissing as error:
-        raise SettingsError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -20,14 +20,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.people import Answer, Crowd, TasteError, examine, load_taste, prompts, wins
-from hitl_chat.engines.transformers import TransformersEngine
+from hitl_chat.engines import choice
 from hitl_chat.follower import Follower
 from hitl_chat.service import Draft, Service
 from hitl_chat.settings import Settings, SettingsError
 from storage.database import Database
 from storage.home import Home, HomeError
 from training.config import ConfigError, TrainingConfig
-from training.policy import ModelMissing, load_base
 
 UNSEEN = 48
 MAX_NEW_TOKENS = "64"
@@ -78,7 +77,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         try:
             crowd = Crowd(load_taste(options.rater), options.seed)
             return _simulate(crowd, options.ratings, _environment(env, folder), stack)
-        except (TasteError, SettingsError, ConfigError, HomeError, ModelMissing) as error:
+        except (TasteError, SettingsError, ConfigError, HomeError) as error:
             sys.stderr.write(f"{error}\n")
             return 2
 
@@ -99,7 +98,7 @@ def models_shared(env: Mapping[str, str], folder: Path) -> None:
 def _simulate(crowd: Crowd, number: int, env: dict[str, str], stack: ExitStack) -> int:
     begun = time.monotonic()
     settings, config = Settings.from_env(env), TrainingConfig.from_env(env)
-    engine = TransformersEngine(load_base(settings.model, settings.home))
+    engine = choice.load(settings)
     stack.callback(engine.close)
     database = Database.open(settings.home)
     stack.callback(database.close)

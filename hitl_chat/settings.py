@@ -11,8 +11,8 @@ from pathlib import Path
 
 from storage.home import Home
 
-ENGINES = ("auto", "transformers")
-PLANNED_ENGINES = ("llamacpp", "openai")
+ENGINES = ("auto", "llamacpp", "transformers")
+PLANNED_ENGINES = ("openai",)
 SECRET_FILE = "secret.key"  # noqa: S105 - the name of a file
 
 
@@ -37,7 +37,7 @@ SETTINGS = (
         "SQLAlchemy address of the database; left out, feedback.db in the data folder.",
     ),
     Setting("HITL_MODEL", "smollm2", "Base model: the packaged one, a local folder, or a Hub id."),
-    Setting("HITL_ENGINE", "auto", "What serves: auto or transformers."),
+    Setting("HITL_ENGINE", "auto", "What serves: auto, llamacpp or transformers."),
     Setting("HITL_TRAINER", "on", "Whether the chat process starts the trainer: on or off."),
     Setting("HITL_MAX_NEW_TOKENS", "256", "Longest answer in tokens, 1 to 4096."),
     Setting("HITL_TEMPERATURE", "0.7", "Sampling temperature of answers, 0 (greedy) to 2."),
@@ -107,10 +107,9 @@ def _engine(given: Mapping[str, str]) -> str:
     if name in PLANNED_ENGINES:
         raise SettingsError(
             f"HITL_ENGINE has value '{name}', which is not available yet. "
-            "Use 'transformers', or leave it out."
+            "Use 'llamacpp' or 'transformers', or leave it out."
         )
-    chosen = _one_of(given, "HITL_ENGINE", ENGINES)
-    return "transformers" if chosen == "auto" else chosen
+    return _one_of(given, "HITL_ENGINE", ENGINES)
 
 
 def _one_of(given: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

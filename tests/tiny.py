@@ -1,14 +1,18 @@
 """A tiny random model and random adapters for it. One token is one byte."""
 
+import struct
 from pathlib import Path
+from typing import Any
 
 import torch
+from gguf import MODEL_ARCH, GGUFValueType, GGUFWriter, TokenType, get_tensor_name_map
 from peft import LoraConfig, get_peft_model
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from storage.home import Home
 from training.adapters import publish
+from training.merged import permuted
 from training.policy import load_base
 
 CHATML = (
@@ -19,7 +23,7 @@ CHATML = (
 
 
 def build_model(folder: Path) -> None:
-    """Save a Llama of two layers, its tokenizer and a chat template."""
+    """Save a Llama of two layers, its tokenizer and a chat template; the same as GGUF beside it."""
     tokenizer = _byte_tokenizer()
     tokenizer.save_pretrained(folder)
     torch.manual_seed(7)
@@ -39,9 +43,60 @@ def build_model(folder: Path) -> None:
         )
     )
     network.save_pretrained(folder)
+    _write_gguf(network, tokenizer, folder / "tiny.gguf")
 
 
-def publish_adapter(model: Path, adapters: Path, cycle: int) -> str:
+class _Writer(GGUFWriter):
+    """Writes empty lists too: one token is one byte, so there is nothing to merge."""
+
+    def _pack_val(self, val: Any, *args: Any, **kwargs: Any) -> bytes:  # noqa: ANN401
+        if val == []:
+            return struct.pack("<IIQ", GGUFValueType.ARRAY, GGUFValueType.STRING, 0)
+        packed: bytes = super()._pack_val(val, *args, **kwargs)
+        return packed
+
+
+def _write_gguf(network: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, path: Path) -> None:
+    """Write the model as llama.cpp's own converter would, unquantised."""
+    config: Any = network.config
+    writer = _Writer(path, "llama")
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    writer.add_vocab_size(config.vocab_size)
+    tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
+    special = set(tokenizer.all_special_tokens)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types(
+        [TokenType.CONTROL if t in special else TokenType.NORMAL for t in tokens]
+    )
+    writer.add_key_value("tokenizer.ggml.merges", [], GGUFValueType.ARRAY)
+    writer.add_eos_token_id(tokenizer.eos_token_id)
+    writer.add_pad_token_id(tokenizer.pad_token_id)
+    writer.add_add_bos_token(False)
+    writer.add_chat_template(CHATML)
+    names = get_tensor_name_map(MODEL_ARCH.LLAMA, config.num_hidden_layers)
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    for name, weight in network.state_dict().items():
+        array = weight.float().numpy()
+        module = name.removesuffix(".weight")
+        if (projection := module.rsplit(".", 1)[-1]) in heads:
+            array = permuted(array, heads[projection])
+        writer.add_tensor(f"{names.get_name(module)}.weight", array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def publish_adapter(model: Path, adapters: Path, cycle: int, std: float = 0.3) -> str:
     """Publish a random adapter, strong enough to change every answer; returns its version."""
     base = load_base(str(model), Home(adapters, ""))
     torch.manual_seed(cycle)
@@ -50,8 +105,8 @@ def publish_adapter(model: Path, adapters: Path, cycle: int) -> str:
     with torch.no_grad():
         for name, weight in policy.named_parameters():
             if ".lora_" in name:
-                weight.normal_(std=0.3)
-    return publish(policy, adapters, "base", base.name, cycle)
+                weight.normal_(std=std)
+    return publish(policy, adapters, "base", base, cycle)
 
 
 def _byte_tokenizer() -> PreTrainedTokenizerFast:

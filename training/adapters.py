@@ -3,56 +3,56 @@
 Knows files and shapes, not whether an adapter is any good.
 """
 
-import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError, safe_open
 
+from training.gguf import GgufError
+from training.gguf import read as read_gguf
+from training.manifest import (
+    CONFIG,
+    MANIFEST,
+    MAX_BYTES,
+    WEIGHTS,
+    AdapterError,
+    Manifest,
+    sha256,
+    verify_files,
+)
+from training.merged import MERGED, Delta, check, write
 from training.policy import Base
 
-WEIGHTS = "adapter_model.safetensors"
-CONFIG = "adapter_config.json"
-MANIFEST = "manifest.json"
 STAGING = ".staging-"
-MAX_BYTES = 2 * 1024**3
 MAX_NORM = 1e4
 """No tensor of a sane adapter comes near; one that does would drown the base."""
 
 
-class AdapterError(ValueError):
-    """An adapter folder isn't what it says; it must not be loaded."""
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a version is made of. `sha256` covers every other file of the folder."""
-
-    version: str
-    parent: str
-    base: str
-    cycle: int | None
-    sha256: dict[str, str]
-
-
-def publish(policy: PeftModel, adapters: Path, parent: str, base: str, cycle: int) -> str:
+def publish(policy: PeftModel, adapters: Path, parent: str, base: Base, cycle: int) -> str:
     """Write the adapter as a new immutable version and return its id.
 
     Staged, flushed to disk and renamed, so that a reader sees all of it or nothing, whenever this
-    process dies.
+    process dies. Where the base comes with a GGUF, the version holds a merged one for llama.cpp.
+
+    Raises:
+        AdapterError: the merged GGUF can't be made; nothing is published.
     """
     staging = adapters / f"{STAGING}{cycle}"
     shutil.rmtree(staging, ignore_errors=True)
     policy.save_pretrained(str(staging), safe_serialization=True)
     (staging / "README.md").unlink(missing_ok=True)  # PEFT's empty model card template
-    sha256 = {f.name: _sha256(f) for f in sorted(staging.iterdir())}
-    version = f"v{cycle:06d}-{sha256[WEIGHTS][:8]}"
-    manifest = Manifest(version, parent, base, cycle, sha256)
+    if base.gguf is not None:
+        _merge(policy, base.gguf, staging / MERGED)
+    hashes = {f.name: sha256(f) for f in sorted(staging.iterdir())}
+    version = f"v{cycle:06d}-{hashes[WEIGHTS][:8]}"
+    manifest = Manifest(version, parent, base.name, cycle, hashes)
     (staging / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
     for file in staging.iterdir():
         _fsync(file)
@@ -60,6 +60,32 @@ def publish(policy: PeftModel, adapters: Path, parent: str, base: str, cycle: in
     staging.rename(adapters / version)
     _fsync(adapters)
     return version
+
+
+def _merge(policy: PeftModel, gguf: Path, path: Path) -> None:
+    """Write the merged GGUF, and look at it as whoever loads it will."""
+    try:
+        base = read_gguf(gguf)
+        write(base, _deltas(policy), path)
+        check(path, base)
+    except GgufError as error:
+        raise AdapterError(f"No GGUF can be made of this adapter: {error}") from error
+    if path.stat().st_size > MAX_BYTES:
+        raise AdapterError(f"The GGUF of this adapter is larger than {MAX_BYTES} bytes.")
+
+
+def _deltas(policy: PeftModel) -> dict[str, Delta]:
+    """Return, for each adapted map, what computes its change; all at once may not fit."""
+    adapter = policy.active_adapter
+
+    def computes(layer: Any) -> Delta:  # noqa: ANN401 - not every LoraLayer is typed to have one
+        return lambda: layer.get_delta_weight(adapter).detach().float().cpu().numpy()
+
+    return {
+        name: computes(module)
+        for name, module in policy.get_base_model().named_modules()
+        if isinstance(module, LoraLayer)
+    }
 
 
 def sweep(adapters: Path, keep: set[str]) -> None:
@@ -75,37 +101,8 @@ def verify(folder: Path, base: Base) -> Manifest:
     Raises:
         AdapterError: with what is wrong.
     """
-    manifest = read_manifest(folder)
-    if manifest.base != base.name:
-        raise AdapterError(
-            f"Adapter {folder.name} was made for base '{manifest.base}', not '{base.name}'."
-        )
-    for name, digest in manifest.sha256.items():
-        if _sha256(folder / name) != digest:
-            raise AdapterError(f"Adapter {folder.name}: file {name} is not the one published.")
+    manifest = verify_files(folder, base.name)
     _check_tensors(folder, base)
-    return manifest
-
-
-def read_manifest(folder: Path) -> Manifest:
-    """Read the manifest and check that the folder holds exactly the files it names.
-
-    Raises:
-        AdapterError: no readable manifest, or files that it doesn't name.
-    """
-    try:
-        manifest = Manifest(**json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise AdapterError(f"Adapter {folder.name} has no readable {MANIFEST}: {error}.") from error
-    names = {f.name for f in folder.iterdir()}
-    if names != {*manifest.sha256, MANIFEST} or not {WEIGHTS, CONFIG} <= names:
-        raise AdapterError(f"Adapter {folder.name} holds {sorted(names)}, not what it lists.")
-    for name in names:
-        file = folder / name
-        if file.is_symlink() or not file.is_file() or file.stat().st_size > MAX_BYTES:
-            raise AdapterError(f"Adapter {folder.name}: {name} is no plain file of sane size.")
-    if manifest.version != folder.name:
-        raise AdapterError(f"Adapter {folder.name} says that it is {manifest.version}.")
     return manifest
 
 
@@ -151,11 +148,6 @@ def _expected_shapes(folder: Path, base: Base) -> dict[str, tuple[int, ...]]:
         for name, parameter in shell.named_parameters()
         if ".lora_" in name
     }
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _fsync(path: Path) -> None:

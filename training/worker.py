@@ -29,7 +29,8 @@ from storage.home import Home, HomeError
 from storage.models import now
 from training.config import ConfigError, TrainingConfig
 from training.cycle import PHASES, Outcome, Report, Workshop, run
-from training.policy import PACKAGED, ModelMissing, load_base
+from training.gguf import PACKAGED
+from training.policy import ModelMissing, load_base
 
 log = logging.getLogger("training")
 

@@ -17,7 +17,8 @@ from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampl
 from hitl_chat.engines.rows import Row
 from hitl_chat.engines.swap import Adapters
 from storage.models import BASE_VERSION
-from training.adapters import AdapterError, verify
+from training.adapters import verify
+from training.manifest import AdapterError
 from training.policy import Base
 from training.prompts import render
 

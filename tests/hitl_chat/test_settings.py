@@ -14,7 +14,7 @@ def read(folder: Path, **env: str) -> Settings:
 def test_an_empty_environment_gives_the_documented_defaults(tmp_path: Path) -> None:
     settings = read(tmp_path)
     assert settings.model == "smollm2"
-    assert settings.engine == "transformers"
+    assert settings.engine == "auto"
     assert settings.trainer
     assert (settings.host, settings.port) == ("127.0.0.1", 7860)
     assert settings.admin_password is None
@@ -48,8 +48,7 @@ def test_values_that_are_given_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "mend"),
     [
-        ("HITL_ENGINE", "vllm", "Use one of auto, transformers."),
-        ("HITL_ENGINE", "llamacpp", "not available yet"),
+        ("HITL_ENGINE", "vllm", "Use one of auto, llamacpp, transformers."),
         ("HITL_ENGINE", "openai", "not available yet"),
         ("HITL_TRAINER", "maybe", "Use one of on, off."),
         ("HITL_MAX_NEW_TOKENS", "0", "Use a whole number, 1 to 4096."),

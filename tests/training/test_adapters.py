@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from storage.home import Home
-from training.adapters import WEIGHTS, AdapterError, publish, read_manifest, sweep, verify
+from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
+from training.manifest import WEIGHTS, AdapterError, read_manifest
+from training.merged import MERGED
 from training.policy import Base, Policy, load_base
 
 
@@ -54,13 +57,39 @@ def test_a_published_adapter_is_what_peft_loads(
         for weight in policy.parameters:
             weight.normal_()
     saved = policy.snapshot()
-    version = publish(policy.peft, home.adapters, "base", base.name, 3)
+    version = publish(policy.peft, home.adapters, "base", base, 3)
     policy.close()
     verify(home.adapters / version, base)
     again = PeftModel.from_pretrained(base.model, str(home.adapters / version), is_trainable=True)
     loaded = [p for p in again.parameters() if p.requires_grad]
     assert all(torch.equal(a, b) for a, b in zip(loaded, saved, strict=True))
     assert read_manifest(home.adapters / version).cycle == 3
+
+
+def test_a_version_holds_its_gguf_where_the_base_has_one(
+    base: Base, config: TrainingConfig, home: Home
+) -> None:
+    policy = Policy(base, config)
+    with_one = publish(policy.peft, home.adapters, "base", base, 1)
+    without = publish(policy.peft, home.adapters, "base", replace(base, gguf=None), 2)
+    policy.close()
+    assert MERGED in read_manifest(home.adapters / with_one).sha256
+    assert MERGED not in read_manifest(home.adapters / without).sha256
+
+
+def test_nothing_is_published_if_its_gguf_fails(
+    base: Base, config: TrainingConfig, home: Home
+) -> None:
+    policy = Policy(base, config)
+    with torch.no_grad():
+        policy.parameters[0].fill_(torch.nan)
+        policy.parameters[1].fill_(1.0)
+    with pytest.raises(
+        AdapterError, match=r"No GGUF can be made of this adapter: .* would hold NaN"
+    ):
+        publish(policy.peft, home.adapters, "base", base, 3)
+    policy.close()
+    assert not list(home.adapters.glob("v*"))
 
 
 def test_a_good_adapter_passes(copy: Path, base_of_adapter: Base) -> None:

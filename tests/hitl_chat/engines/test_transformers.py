@@ -14,7 +14,7 @@ from hitl_chat.engines.transformers import TransformersEngine
 from storage.home import Home
 from storage.models import BASE_VERSION
 from tests.tiny import publish_adapter
-from training.adapters import WEIGHTS
+from training.manifest import WEIGHTS
 from training.policy import Base, load_base
 from training.prompts import render
 

@@ -1,0 +1,86 @@
+"""Which engine serves, and why. Knows settings and machines, not how engines work.
+
+Model libraries are imported by the branch that needs them: with llama.cpp there is no torch here.
+"""
+
+import ctypes
+import importlib.util
+import logging
+from pathlib import Path
+
+from hitl_chat.engines.protocol import Engine
+from hitl_chat.settings import Settings, SettingsError
+from training.gguf import GgufError, locate, read
+
+log = logging.getLogger(__name__)
+
+
+def load(settings: Settings) -> Engine:
+    """Load the engine that the settings ask for, and say which and why.
+
+    Raises:
+        SettingsError: the model can't be found, or not be served that way.
+    """
+    name, reason = choose(settings.engine, locate(settings.model), cuda=has_cuda())
+    log.info("Serving %s with %s: %s.", settings.model, name, reason)
+    return _llamacpp(settings) if name == "llamacpp" else _transformers(settings)
+
+
+def choose(wanted: str, gguf: Path | None, *, cuda: bool) -> tuple[str, str]:
+    """Return an engine's name and the reason."""
+    if wanted != "auto":
+        return wanted, "HITL_ENGINE says so"
+    if cuda:
+        return "transformers", "this machine has a CUDA device"
+    if gguf is None:
+        return "transformers", "the model has no GGUF file"
+    if importlib.util.find_spec("xllamacpp") is None:
+        return "transformers", "xllamacpp isn't installed"
+    return "llamacpp", "no CUDA device here, and the model has a GGUF file"
+
+
+def has_cuda() -> bool:
+    """Ask the driver itself whether there is a device that this process may use."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    count = ctypes.c_int(0)
+    return (
+        driver.cuInit(0) == 0
+        and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
+        and count.value > 0
+    )
+
+
+def _llamacpp(settings: Settings) -> Engine:
+    gguf = locate(settings.model)
+    if gguf is None:
+        raise SettingsError(
+            f"Model '{settings.model}' has no GGUF file, which llamacpp needs. "
+            "Set HITL_ENGINE to transformers, or HITL_MODEL to a folder that holds one."
+        )
+    try:
+        from hitl_chat.engines.llamacpp import LlamaCppEngine  # noqa: PLC0415
+        from hitl_chat.engines.loaded import LoadFailed  # noqa: PLC0415
+    except ImportError as error:
+        raise SettingsError(
+            f"HITL_ENGINE is llamacpp, but xllamacpp can't be imported ({error}). "
+            "Run: pip install -r requirements.txt"
+        ) from error
+    try:
+        return LlamaCppEngine(settings.model, read(gguf), settings.max_new_tokens)
+    except (GgufError, LoadFailed) as error:
+        raise SettingsError(
+            f"{gguf} can't be served by llamacpp ({error}). Set HITL_ENGINE to transformers."
+        ) from error
+
+
+def _transformers(settings: Settings) -> Engine:
+    from hitl_chat.engines.transformers import TransformersEngine  # noqa: PLC0415
+    from training.policy import ModelMissing, load_base  # noqa: PLC0415
+
+    try:
+        return TransformersEngine(load_base(settings.model, settings.home))
+    except ModelMissing as error:
+        raise SettingsError(str(error)) from error

@@ -1,0 +1,196 @@
+"""Serving a GGUF on CPUs with llama.cpp, in this process. Knows no database and no person.
+
+Each version is a server object of its own, merged when it was published; it batches its replies
+and reuses the beginning of prompts. A swap loads the new one beside the old one, tries it, and
+changes one reference; the old one is freed once its last reply has ended. Needs no torch.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+
+from hitl_chat.engines.growing import Growing
+from hitl_chat.engines.loaded import Loaded, LoadFailed, Room
+from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
+from storage.models import BASE_VERSION
+from training.gguf import Gguf, GgufError
+from training.manifest import AdapterError, verify_files
+from training.merged import MERGED, check
+from training.prompts import render
+from training.vocabulary import Vocabulary
+
+log = logging.getLogger(__name__)
+
+SLOTS = 8
+"""Replies that are written at once. Each has its memory reserved, 30 MB with the packaged model."""
+WAITING = 48
+"""Replies that may wait for a slot."""
+MAX_PROMPT = 1_024
+"""Prompt tokens that are read; older turns are left out."""
+STEP = 256
+"""llama.cpp rounds the tokens of a slot up to multiples of it."""
+SMOKE = "Hello"
+"""What a version is tried on."""
+
+
+class LlamaCppEngine:
+    """Serves one GGUF, bare or merged with adapters."""
+
+    name = "llamacpp"
+
+    def __init__(
+        self,
+        base: str,
+        gguf: Gguf,
+        max_new_tokens: int,
+        *,
+        slots: int = SLOTS,
+        waiting: int = WAITING,
+        threads: int | None = None,
+    ) -> None:
+        """Load `gguf`, with room for answers of `max_new_tokens`; `base` is what it is called.
+
+        Raises:
+            GgufError: it has a tokenizer that isn't known.
+            LoadFailed: llama.cpp can't serve it.
+        """
+        self.base = base
+        self._gguf = gguf
+        self._vocabulary = Vocabulary(gguf.values)
+        wanted = -(-(MAX_PROMPT + max_new_tokens) // STEP) * STEP
+        known = int(
+            gguf.values.get(f"{gguf.values['general.architecture']}.context_length", wanted)
+        )
+        self._room = Room(slots, min(wanted, known), threads)
+        self._limit = slots + waiting
+        self._activating = threading.Lock()
+        # Under `_lock`:
+        self._lock = threading.Lock()
+        self._serving = self._load(BASE_VERSION, gguf.path)
+        self._growing: set[Growing] = set()
+        self._draining: set[threading.Thread] = set()
+        self._closed = False
+
+    @property
+    def version(self) -> str:
+        """The version that the next reply will use."""
+        return self._serving.version
+
+    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
+        """Yield the growing reply: once empty, with its version, then whenever it has changed.
+
+        A slow reader gets fewer, longer pieces. Closing the generator frees the slot within one
+        decode step.
+
+        Raises:
+            EngineBusy: the waiting line is full, or the engine is closing.
+        """
+        prompt = render(self._vocabulary, turns, self._prompt_room(sampling))
+        growing, done = self._enter(prompt, sampling, seed)
+        try:
+            yield growing.reply
+            over = False
+            while not over:
+                growing.news.wait()
+                growing.news.clear()
+                over = growing.over  # read before the yield: the last piece is never missed
+                yield growing.reply
+        finally:
+            growing.end("stop")
+            done.cancel()  # if it waits still, its place is free at once
+
+    def activate(self, version: str, folder: Path | None) -> None:
+        """Check the adapter's GGUF, load it beside the one that serves, try it, then switch.
+
+        Raises:
+            AdapterRejected: nothing changed.
+        """
+        with self._activating:
+            if version == self.version:
+                return
+            path = self._gguf.path if folder is None else self._verified(version, folder)
+            try:
+                fresh = self._load(version, path)
+            except LoadFailed as error:
+                raise AdapterRejected(f"Version {version} can't serve: {error}.") from error
+            with self._lock:
+                closed = self._closed
+                retired = fresh if closed else self._serving
+                self._serving = self._serving if closed else fresh
+            self._drain(retired)
+            if closed:
+                raise AdapterRejected("The engine is closing.")
+
+    def close(self) -> None:
+        """Stop all work; replies in flight end as they stand."""
+        with self._lock:
+            self._closed = True
+            growing = list(self._growing)
+        for reply in growing:
+            reply.end("stop")
+        with self._activating:
+            self._serving.close()
+        for thread in list(self._draining):
+            thread.join()
+
+    def _prompt_room(self, sampling: Sampling) -> int:
+        """Return how many prompt tokens fit beside the answer."""
+        context = self._room.context
+        return min(MAX_PROMPT, max(context - sampling.max_new_tokens, context // 2))
+
+    def _load(self, version: str, path: Path) -> Loaded:
+        smoke = self._vocabulary.encode(SMOKE, add_special_tokens=False)
+        return Loaded(version, path, self._room, smoke)
+
+    def _verified(self, version: str, folder: Path) -> Path:
+        """Return the folder's GGUF, once it is known to be whole and made from this base."""
+        path = folder / MERGED
+        try:
+            manifest = verify_files(folder, self.base)
+            if MERGED in manifest.sha256:
+                check(path, self._gguf)
+        except AdapterError as error:
+            raise AdapterRejected(str(error)) from error
+        except (GgufError, OSError) as error:
+            raise AdapterRejected(f"Adapter {folder.name}: {error}") from error
+        if MERGED not in manifest.sha256:
+            raise AdapterRejected(f"Adapter {folder.name} has no {MERGED} for llama.cpp.")
+        if manifest.version != version:
+            raise AdapterRejected(f"Folder {folder.name} holds {manifest.version}, not {version}.")
+        return path
+
+    def _enter(
+        self, prompt: list[int], sampling: Sampling, seed: int
+    ) -> tuple[Growing, "Future[None]"]:
+        """Put a reply into the line; from here on its version is fixed."""
+        with self._lock:
+            if self._closed:
+                raise EngineBusy("The chat is closing. Try again shortly.")
+            if len(self._growing) >= self._limit:
+                raise EngineBusy("Too many people are being answered. Try again shortly.")
+            reply = Reply(version=self._serving.version, seed=seed)
+            growing = Growing(reply, prompt, sampling)
+            self._growing.add(growing)
+            done = self._serving.write(growing)
+        done.add_done_callback(lambda _: self._leave(growing))  # also when it is cancelled
+        return growing, done
+
+    def _leave(self, growing: Growing) -> None:
+        with self._lock:
+            self._growing.discard(growing)
+
+    def _drain(self, old: Loaded) -> None:
+        """Free a version once its last reply has ended; nobody waits for that."""
+
+        def drain() -> None:
+            old.close()
+            log.info("Version %s has left the memory.", old.version)
+            with self._lock:
+                self._draining.discard(thread)
+
+        thread = threading.Thread(target=drain, name=f"drain {old.version}")
+        with self._lock:
+            self._draining.add(thread)
+        thread.start()

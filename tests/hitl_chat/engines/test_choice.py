@@ -1,0 +1,60 @@
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hitl_chat.engines.choice import choose, has_cuda, load
+from hitl_chat.settings import Settings, SettingsError
+
+SOME = Path("model.gguf")
+
+
+@pytest.mark.parametrize(
+    ("machine", "name", "reason"),
+    [
+        ({"wanted": "auto", "gguf": SOME, "cuda": False}, "llamacpp", "no CUDA device"),
+        ({"wanted": "auto", "gguf": SOME, "cuda": True}, "transformers", "has a CUDA device"),
+        ({"wanted": "auto", "gguf": None, "cuda": False}, "transformers", "no GGUF"),
+        ({"wanted": "llamacpp", "gguf": None, "cuda": True}, "llamacpp", "HITL_ENGINE"),
+        ({"wanted": "transformers", "gguf": SOME, "cuda": False}, "transformers", "HITL_ENGINE"),
+    ],
+)
+def test_the_choice_has_a_reason(machine: dict[str, Any], name: str, reason: str) -> None:
+    chosen, why = choose(**machine)
+    assert chosen == name
+    assert reason in why
+
+
+def settings(tmp_path: Path, **env: str) -> Settings:
+    return Settings.from_env({"HITL_DATA_DIR": str(tmp_path / "data"), **env})
+
+
+@pytest.mark.parametrize("engine", ["auto", "llamacpp", "transformers"])
+def test_what_serves_is_said_in_one_line(
+    tmp_path: Path, tiny_model: Path, caplog: pytest.LogCaptureFixture, engine: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    loaded = load(settings(tmp_path, HITL_MODEL=str(tiny_model), HITL_ENGINE=engine))
+    loaded.close()
+    other = "transformers" if has_cuda() else "llamacpp"
+    assert loaded.name == (other if engine == "auto" else engine)
+    assert loaded.base == str(tiny_model)
+    (line,) = [r.message for r in caplog.records if r.name == "hitl_chat.engines.choice"]
+    assert line.startswith(f"Serving {tiny_model} with {loaded.name}: ")
+
+
+def test_a_model_without_gguf_can_not_be_served_by_llamacpp(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="has no GGUF file"):
+        load(settings(tmp_path, HITL_MODEL="gpt2", HITL_ENGINE="llamacpp"))
+
+
+def test_a_broken_gguf_is_named_with_its_mend(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"junk")
+    with pytest.raises(SettingsError, match=r"model\.gguf can't be served by llamacpp"):
+        load(settings(tmp_path, HITL_MODEL=str(tmp_path), HITL_ENGINE="llamacpp"))
+
+
+def test_a_model_that_is_nowhere_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="'/no/such/model' can't be loaded"):
+        load(settings(tmp_path, HITL_MODEL="/no/such/model"))

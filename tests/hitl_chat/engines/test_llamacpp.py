@@ -1,0 +1,364 @@
+import json
+import shutil
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+
+from hitl_chat.engines.llamacpp import LlamaCppEngine
+from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
+from hitl_chat.engines.transformers import TransformersEngine
+from storage.home import Home
+from storage.models import BASE_VERSION
+from tests.tiny import publish_adapter
+from training.gguf import Gguf, read
+from training.manifest import MANIFEST, sha256
+from training.merged import BLOCK, MERGED
+from training.policy import Base, load_base
+from training.prompts import render
+from training.vocabulary import Vocabulary
+
+GREEDY = Sampling(temperature=0, max_new_tokens=40)
+LONG = Sampling(temperature=0, max_new_tokens=200)
+QUESTIONS = ("Hi", "What is the capital of France?", "Tell me of foxes. " * 12, "ünï 🦊 cøde")
+ROOT = Path(__file__).parents[3]
+
+
+def asked(text: str) -> list[Turn]:
+    return [{"role": "user", "content": text}]
+
+
+def probabilities(
+    engine: LlamaCppEngine, prompt: list[int], **request: object
+) -> list[dict[str, Any]]:
+    """Ask the server itself for the likeliest next tokens."""
+    request |= {"prompt": prompt, "n_predict": 1}
+    answer = engine._serving._server.handle_completions(request)
+    (first,) = (answer["choices"][0]["logprobs"] or {}).get("content") or [{}]
+    listed: list[dict[str, Any]] = first.get("top_logprobs") or first.get("top_probs") or []
+    return listed
+
+
+def last(stream: Iterator[Reply]) -> Reply:
+    *_, reply = stream
+    return reply
+
+
+@pytest.fixture(scope="module")
+def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("adapters")
+    versions = [publish_adapter(tiny_model, folder, cycle) for cycle in (1, 2)]
+    return {version: folder / version for version in versions}
+
+
+@pytest.fixture
+def gguf(tiny_model: Path) -> Gguf:
+    return read(tiny_model / "tiny.gguf")
+
+
+@pytest.fixture
+def engine(tiny_model: Path, gguf: Gguf) -> Iterator[LlamaCppEngine]:
+    engine = LlamaCppEngine(str(tiny_model), gguf, 200, threads=1)
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def base(tiny_model: Path, home: Home) -> Base:
+    return load_base(str(tiny_model), home)
+
+
+def test_it_needs_no_torch() -> None:
+    code = (
+        "import app, sys; from hitl_chat.engines import llamacpp;"
+        "print({'torch', 'transformers', 'peft'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
+
+
+def test_greedy_replies_are_those_of_the_other_engine(engine: LlamaCppEngine, base: Base) -> None:
+    other = TransformersEngine(base)
+    for question in QUESTIONS:
+        mine = last(engine.stream(asked(question), GREEDY, 1))
+        theirs = last(other.stream(asked(question), GREEDY, 1))
+        assert (mine.text, mine.stop_reason) == (theirs.text, theirs.stop_reason)
+        assert (mine.prompt_tokens, mine.completion_tokens) == (
+            theirs.prompt_tokens,
+            theirs.completion_tokens,
+        )
+    other.close()
+
+
+def test_an_adapter_chooses_what_peft_in_torch_chooses(
+    tiny_model: Path, gguf: Gguf, base: Base, tmp_path: Path
+) -> None:
+    """Token by token along torch's own greedy answers; llama.cpp rounds, so near ties may differ.
+
+    With the packaged model it is 94% of the tokens, and no miss was likelier by more than 0.2 nats.
+    """
+    version = publish_adapter(tiny_model, tmp_path, cycle=3, std=0.05)
+    policy = PeftModel.from_pretrained(base.model, str(tmp_path / version))
+    engine = LlamaCppEngine(str(tiny_model), gguf, 200, threads=1)
+    engine.activate(version, tmp_path / version)
+    vocabulary = Vocabulary(gguf.values)
+    same = []
+    for question in (*QUESTIONS, "Why?", "Sing.", "1, 2, 3", "And then?"):
+        prompt = render(vocabulary, asked(question), 400)
+        answer = policy.generate(
+            input_ids=torch.tensor([prompt]),
+            attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+            max_new_tokens=16,
+            do_sample=False,
+        )[0, len(prompt) :].tolist()
+        for place, token in enumerate(answer):
+            if base.tokenizer.decode([token]).isascii():  # of half characters it tells nothing
+                listed = probabilities(engine, prompt + answer[:place], temperature=0, n_probs=1)
+                same.append(bool(listed) and listed[0]["id"] == token)
+    engine.close()
+    assert len(same) >= 30
+    assert sum(same) / len(same) >= 0.9
+
+
+def test_the_first_yield_has_the_version_and_the_last_all_numbers(engine: LlamaCppEngine) -> None:
+    stream = engine.stream(asked("Hi"), GREEDY, seed=3)
+    reply = next(stream)
+    assert (reply.version, reply.seed) == (BASE_VERSION, 3)  # it grows from this moment on
+    assert last(stream) is reply
+    assert reply.stop_reason in {"eos", "length"}
+    assert 1 <= reply.completion_tokens <= 40
+    assert reply.first_token_ms
+    assert reply.duration_ms
+    assert reply.first_token_ms <= reply.duration_ms
+
+
+def test_text_alone_equals_text_in_company(engine: LlamaCppEngine) -> None:
+    alone = [last(engine.stream(asked(q), GREEDY, 1)).text for q in QUESTIONS]
+    streams = [engine.stream(asked(q), GREEDY, 1) for q in QUESTIONS]
+    replies = [next(stream) for stream in streams]
+    for stream in streams:
+        list(stream)
+    assert [reply.text for reply in replies] == alone
+
+
+def test_the_same_seed_draws_the_same_answer_and_another_seed_another(
+    engine: LlamaCppEngine,
+) -> None:
+    sampling = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=40)
+    one, same, other = (last(engine.stream(asked("Hi"), sampling, s)).text for s in (5, 5, 6))
+    assert one == same != other
+
+
+def test_draws_have_the_chances_that_the_other_engine_gives(
+    engine: LlamaCppEngine, base: Base
+) -> None:
+    sampling = Sampling(temperature=2.0, top_p=0.8, max_new_tokens=1)
+    prompt = render(base.tokenizer, asked("Hi"), 400)
+    with torch.no_grad():
+        logits = base.model(torch.tensor([prompt])).logits[0, -1].float()
+    probs, ids = (logits / sampling.temperature).softmax(-1).sort(descending=True)
+    kept = probs * (probs.cumsum(-1) - probs < sampling.top_p)
+    kept = kept / kept.sum()
+    listed: list[dict[str, Any]] = []
+    for seed in range(50):  # most tokens are half characters, and of those it tells nothing
+        listed = listed or probabilities(
+            engine,
+            prompt,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            samplers=["temperature", "top_p"],
+            n_probs=int((kept > 0).sum()) + 5,
+            post_sampling_probs=True,
+            seed=seed,
+        )
+    chances = {entry["id"]: entry["prob"] for entry in listed if entry["prob"] > 0}
+    wanted = dict(zip(ids.tolist(), kept.tolist(), strict=True))
+    assert chances == pytest.approx({i: p for i, p in wanted.items() if p > 0}, abs=2e-3)
+
+
+def test_a_swap_in_mid_stream_tears_nothing(
+    engine: LlamaCppEngine, adapters: dict[str, Path]
+) -> None:
+    versions = {BASE_VERSION: None, **adapters}
+    alone = {}
+    for version, folder in versions.items():
+        engine.activate(version, folder)
+        alone[version] = [last(engine.stream(asked(q), GREEDY, 1)).text for q in QUESTIONS]
+    assert len({tuple(texts) for texts in alone.values()}) == 3
+
+    streams = []
+    for version, folder in versions.items():
+        engine.activate(version, folder)
+        for question in QUESTIONS:
+            stream = engine.stream(asked(question), GREEDY, 1)
+            reply = next(stream)
+            streams.append((version, question, reply, stream))
+            next(stream)
+    for version, question, reply, stream in streams:
+        list(stream)
+        assert reply.version == version
+        assert reply.text == alone[version][QUESTIONS.index(question)]
+
+
+def test_swaps_under_load_never_mix_versions(
+    engine: LlamaCppEngine, adapters: dict[str, Path]
+) -> None:
+    versions = {BASE_VERSION: None, **adapters}
+    alone = {}
+    for version, folder in versions.items():
+        engine.activate(version, folder)
+        alone[version] = last(engine.stream(asked("Hi"), GREEDY, 1)).text
+    replies: list[Reply] = []
+
+    def talk() -> None:
+        replies.extend(last(engine.stream(asked("Hi"), GREEDY, 1)) for _ in range(20))
+
+    threads = [threading.Thread(target=talk) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for version, folder in versions.items():
+            engine.activate(version, folder)
+    for thread in threads:
+        thread.join()
+    assert len(replies) == 80
+    assert [r.text for r in replies] == [alone[r.version] for r in replies]
+
+
+def test_a_version_leaves_the_memory_once_nobody_uses_it(
+    engine: LlamaCppEngine, adapters: dict[str, Path]
+) -> None:
+    stream = engine.stream(asked("Hi"), LONG, 1)
+    next(stream)
+    for version, folder in adapters.items():
+        engine.activate(version, folder)
+    list(stream)
+    until = time.monotonic() + 10
+    while engine._draining:
+        assert time.monotonic() < until
+        time.sleep(0.005)
+
+
+def test_closing_a_stream_frees_its_place(tiny_model: Path, gguf: Gguf) -> None:
+    engine = LlamaCppEngine(str(tiny_model), gguf, 200, slots=1, waiting=0, threads=1)
+    stream = engine.stream(asked("Hi"), LONG, 1)
+    reply = next(stream)
+    with pytest.raises(EngineBusy, match="Try again shortly"):
+        next(engine.stream(asked("Hi"), GREEDY, 1))
+    stream.close()  # type: ignore[attr-defined]
+    frozen = reply.text
+    assert reply.stop_reason in {"stop", "eos", "length"}
+    until = time.monotonic() + 5
+    while True:
+        try:
+            assert last(engine.stream(asked("Hi"), GREEDY, 1)).text
+            break
+        except EngineBusy:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+    assert reply.text == frozen
+    engine.close()
+
+
+def test_a_waiting_reply_that_is_closed_makes_room_at_once(tiny_model: Path, gguf: Gguf) -> None:
+    engine = LlamaCppEngine(str(tiny_model), gguf, 200, slots=1, waiting=1, threads=1)
+    first = engine.stream(asked("Hi"), LONG, 1)
+    next(first)
+    for _ in range(5):
+        second = engine.stream(asked("Hi"), GREEDY, 1)
+        next(second)
+        second.close()  # type: ignore[attr-defined]
+    engine.close()
+
+
+def test_more_than_fit_at_once_wait_their_turn(tiny_model: Path, gguf: Gguf) -> None:
+    engine = LlamaCppEngine(str(tiny_model), gguf, 200, slots=2, waiting=6, threads=1)
+    streams = [engine.stream(asked(q), GREEDY, 1) for q in QUESTIONS * 2]
+    for stream in streams:
+        next(stream)
+    texts = [last(stream).text for stream in streams]
+    assert texts[:4] == texts[4:]
+    engine.close()
+
+
+def test_closing_the_engine_ends_every_stream(tiny_model: Path, gguf: Gguf) -> None:
+    engine = LlamaCppEngine(str(tiny_model), gguf, 200, slots=2, threads=1)
+    streams = [engine.stream(asked(q), LONG, 1) for q in QUESTIONS]
+    for stream in streams:
+        next(stream)
+    engine.close()
+    assert all(last(stream).stop_reason in {"stop", "eos", "length"} for stream in streams)
+    with pytest.raises(EngineBusy):
+        next(engine.stream(asked("Hi"), GREEDY, 1))
+    with pytest.raises(AdapterRejected, match="closing"):
+        engine.activate("v000009-00000000", None)
+
+
+def test_a_conversation_longer_than_the_model_sees_is_still_answered(
+    engine: LlamaCppEngine,
+) -> None:
+    reply = last(engine.stream(asked("word " * 2000), GREEDY, 1))
+    assert reply.stop_reason in {"eos", "length"}
+    assert reply.prompt_tokens + reply.completion_tokens <= 512
+
+
+def broken(folder: Path, tmp_path: Path, how: str) -> Path:
+    """Return a copy of a version that was damaged in one way; the manifest agrees with the rest."""
+    copy = tmp_path / folder.name
+    shutil.copytree(folder, copy)
+    merged = copy / MERGED
+    raw = bytearray(merged.read_bytes())
+    if how == "flipped byte":
+        raw[-100] ^= 1
+        merged.write_bytes(raw)
+        return copy
+    if how == "missing":
+        shutil.rmtree(copy)
+        return copy
+    if how == "without GGUF":
+        merged.unlink()
+    elif how == "NaN":
+        start = read(merged).tensors["blk.1.ffn_up.weight"].start
+        raw[start + BLOCK : start + BLOCK + 2] = b"\x00\x7e"
+        merged.write_bytes(raw)
+    elif how == "cut off":
+        merged.write_bytes(raw[: len(raw) // 2])
+    elif how == "no GGUF at all":
+        merged.write_bytes(b"cos\nsystem\n")
+    manifest = json.loads((copy / MANIFEST).read_text())
+    manifest["sha256"] = {n: sha256(copy / n) for n in manifest["sha256"] if (copy / n).exists()}
+    (copy / MANIFEST).write_text(json.dumps(manifest))
+    return copy
+
+
+@pytest.mark.parametrize(
+    "how", ["flipped byte", "missing", "without GGUF", "NaN", "cut off", "no GGUF at all"]
+)
+def test_a_bad_adapter_is_refused_and_the_old_one_serves_on(
+    engine: LlamaCppEngine, adapters: dict[str, Path], tmp_path: Path, how: str
+) -> None:
+    good, bad = adapters
+    engine.activate(good, adapters[good])
+    before = last(engine.stream(asked("Hi"), GREEDY, 1))
+    with pytest.raises(AdapterRejected, match=bad):
+        engine.activate(bad, broken(adapters[bad], tmp_path, how))
+    after = last(engine.stream(asked("Hi"), GREEDY, 1))
+    assert (before.version, before.text) == (after.version, after.text) == (good, after.text)
+
+
+def test_a_folder_of_another_version_is_refused(
+    engine: LlamaCppEngine, adapters: dict[str, Path]
+) -> None:
+    one, other = adapters
+    with pytest.raises(AdapterRejected, match=f"holds {other}, not {one}"):
+        engine.activate(one, adapters[other])
+    assert engine.version == BASE_VERSION

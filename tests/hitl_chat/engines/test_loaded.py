@@ -1,0 +1,88 @@
+import signal
+import socket
+import threading
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from hitl_chat.engines.growing import Growing
+from hitl_chat.engines.loaded import Loaded, LoadFailed, Room
+from hitl_chat.engines.protocol import Reply, Sampling
+from training.gguf import read
+from training.merged import check, write
+
+ROOM = Room(slots=2, context=512, threads=1)
+SMOKE = [43, 72]
+
+
+def enormous(shape: tuple[int, ...]) -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(0, 1e6, shape).astype(np.float32)
+
+
+@pytest.fixture
+def path(tiny_model: Path) -> Path:
+    return tiny_model / "tiny.gguf"
+
+
+def test_nobody_else_can_reach_it(path: Path) -> None:
+    loaded = Loaded("base", path, ROOM, SMOKE)
+    address = loaded._server.listening_address.removeprefix("unix://")
+    assert not Path(address).exists()
+    with socket.socket(socket.AF_UNIX) as door, pytest.raises(FileNotFoundError):
+        door.connect(address)
+    loaded.close()
+
+
+def test_the_processes_own_signals_stay(path: Path) -> None:
+    heard = threading.Event()
+    before = signal.signal(signal.SIGTERM, lambda *_: heard.set())
+    loaded = Loaded("base", path, ROOM, SMOKE)
+    signal.raise_signal(signal.SIGTERM)
+    assert heard.is_set()
+    loaded.close()
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_file_that_llamacpp_refuses_is_named(tmp_path: Path) -> None:
+    (tmp_path / "junk.gguf").write_bytes(b"junk")
+    with pytest.raises(LoadFailed, match=r"llama\.cpp can't load junk\.gguf"):
+        Loaded("v1", tmp_path / "junk.gguf", ROOM, SMOKE)
+
+
+def test_a_file_whose_numbers_run_over_is_refused(path: Path, tmp_path: Path) -> None:
+    base, wild = read(path), tmp_path / "wild.gguf"
+    huge = {
+        f"model.layers.{layer}.mlp.{name}_proj": partial(
+            enormous, base.tensors[f"blk.{layer}.ffn_{name}.weight"].shape
+        )
+        for layer in (0, 1)
+        for name in ("up", "gate", "down")
+    }
+    write(base, huge, wild)
+    check(wild, base)  # each number is finite; only their products aren't
+    with pytest.raises(LoadFailed, match="NaN, infinity or nothing"):
+        Loaded("v1", wild, ROOM, SMOKE)
+
+
+def test_a_request_that_llamacpp_refuses_ends_as_an_error(
+    path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    loaded = Loaded("base", path, ROOM, SMOKE)
+    growing = Growing(Reply("base", 1), [5] * 600, Sampling())
+    loaded.write(growing).result(10)
+    loaded.close()
+    assert growing.reply.stop_reason == "error"
+    assert "exceeds the available context size" in caplog.text
+
+
+def test_a_reply_whose_reader_left_is_not_begun(path: Path) -> None:
+    loaded = Loaded("base", path, ROOM, SMOKE)
+    growing = Growing(Reply("base", 1), SMOKE, Sampling())
+    growing.end("stop")
+    loaded.write(growing).result(10)
+    loaded.close()
+    assert (growing.reply.text, growing.reply.stop_reason) == ("", "stop")
+    assert growing.reply.completion_tokens == 0
