@@ -10,7 +10,6 @@ key-value pairs, a table of tensors, padding, data.
 import importlib.util
 import struct
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,19 +64,14 @@ class Gguf:
     values: dict[str, Any]
     tensors: dict[str, Tensor]
 
-    @cached_property
-    def data(self) -> Bytes:
-        """The whole file, read only where it is looked at."""
-        return np.memmap(self.path, dtype=np.uint8, mode="r")
-
     @property
     def alignment(self) -> int:
         """Tensors start at multiples of it."""
         return alignment_of(self.values)
 
     def bytes_of(self, tensor: Tensor) -> Bytes:
-        """Return a tensor's bytes."""
-        return self.data[tensor.start : tensor.start + tensor.size]
+        """Return a tensor's bytes. The file isn't kept in sight: what was read would count as ours."""
+        return np.memmap(self.path, np.uint8, "r", tensor.start, (tensor.size,))
 
 
 def locate(model: str) -> Path | None:

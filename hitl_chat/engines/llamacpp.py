@@ -24,10 +24,10 @@ from training.vocabulary import Vocabulary
 log = logging.getLogger(__name__)
 
 SLOTS = 8
-"""Replies that are written at once. Each has its memory reserved, 30 MB with the packaged model."""
+"""Replies that are written at once. Each has its memory reserved, 24 MB with the packaged model."""
 WAITING = 48
 """Replies that may wait for a slot."""
-MAX_PROMPT = 1_024
+MAX_PROMPT = 768
 """Prompt tokens that are read; older turns are left out."""
 STEP = 256
 """llama.cpp rounds the tokens of a slot up to multiples of it."""

@@ -19,8 +19,7 @@ from hitl_chat.engines.growing import Growing
 BATCH = 128
 """Prompt tokens between two steps: long prompts don't stall other people's text."""
 PIECE = 32
-"""Prompt tokens in one pass. From 64 on, attention takes another way, which rounds differently: a
-reply would depend on who else was being answered, and couldn't be drawn again from its seed."""
+"""Prompt tokens in one pass; fewer than 64, see `_company_proof`."""
 SMOKE_TOKENS = 2
 SURE = 1_000.0
 """More than any logit; what isn't finite stays that."""
@@ -101,18 +100,32 @@ def _parameters(path: Path, room: Room) -> xllamacpp.CommonParams:
     params.model_alias = path.stem
     params.n_parallel = room.slots
     params.n_ctx = room.slots * room.context
-    params.n_batch, params.n_ubatch = BATCH, PIECE
+    params.n_batch = BATCH
     threads = room.threads or min(MOST_THREADS, _processors())
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.n_gpu_layers = 0
     params.cache_ram_mib = 0  # eight gigabytes unless told; the slots' own memory is enough
     params.fit_params = False  # it loads everything twice to see whether it fits
-    params.no_extra_bufts = True  # repacked maps may round differently in company, too
     params.warmup = False  # the smoke prompt does that
     params.verbosity = 1  # errors
     params.n_threads_http = 1
     params.endpoint_slots = params.ui = False
+    _company_proof(params)
     return params
+
+
+def _company_proof(params: xllamacpp.CommonParams) -> None:
+    """Make a reply the same, bit by bit, whoever else is being answered.
+
+    Otherwise it couldn't be drawn again from its seed. llama.cpp has faster ways for some shapes of
+    a batch, which round differently, and a near tie then falls the other way: attention in tiles
+    (64 prompt tokens and more), attention split over threads (one reply alone, more than 256
+    tokens; not if keys and values are of two kinds), and maps that are repacked at loading.
+    """
+    params.n_ubatch = PIECE
+    params.cache_type_k = xllamacpp.ggml_type.GGML_TYPE_F16
+    params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_BF16
+    params.no_extra_bufts = True
 
 
 def _start(params: xllamacpp.CommonParams) -> xllamacpp.Server:

@@ -39,10 +39,13 @@ def tiny(tiny_model: Path) -> tuple[Tokenizer, Vocabulary]:
 
 
 @pytest.fixture(scope="module")
-def packaged() -> tuple[Tokenizer, Vocabulary]:
+def packaged(tmp_path_factory: pytest.TempPathFactory) -> tuple[Tokenizer, Vocabulary]:
     gguf = locate("smollm2")
     assert gguf is not None
-    return gguf_tokenizer(gguf), Vocabulary(read(gguf).values)
+    converted = tmp_path_factory.mktemp("converted")
+    gguf_tokenizer(gguf).save_pretrained(converted)
+    tokenizer: Any = AutoTokenizer.from_pretrained(converted)
+    return tokenizer, Vocabulary(read(gguf).values)
 
 
 @given(

@@ -150,6 +150,23 @@ def test_text_alone_equals_text_in_company(engine: LlamaCppEngine) -> None:
     assert [reply.text for reply in replies] == alone
 
 
+def test_a_long_conversation_is_answered_alike_alone_and_in_company(
+    tiny_model: Path, gguf: Gguf, adapters: dict[str, Path]
+) -> None:
+    engine = LlamaCppEngine(str(tiny_model), gguf, 128, threads=2)
+    version, folder = next(iter(adapters.items()))
+    engine.activate(version, folder)
+    texts = [f"{name}, tell me of foxes. " * 11 for name in ("Ann", "Bob", "Eve", "Tim")]
+    alone = [last(engine.stream(asked(text), GREEDY, 1)).text for text in texts]
+    streams = [engine.stream(asked(text), GREEDY, 1) for text in texts]
+    replies = [next(stream) for stream in streams]
+    for stream in streams:
+        list(stream)
+    assert min(reply.prompt_tokens for reply in replies) > 256
+    assert [reply.text for reply in replies] == alone
+    engine.close()
+
+
 def test_the_same_seed_draws_the_same_answer_and_another_seed_another(
     engine: LlamaCppEngine,
 ) -> None:
