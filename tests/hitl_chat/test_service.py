@@ -1,85 +1,22 @@
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
 from hitl_chat.answers import StillAnswering
 from hitl_chat.engines.protocol import EngineBusy, Reply, Sampling, Turn
-from hitl_chat.follower import Follower
 from hitl_chat.identity import BadToken
 from hitl_chat.service import Draft, Service, Started
 from hitl_chat.settings import Settings
-from storage import adapters
 from storage.conversations import NotYours
 from storage.database import Database
 from storage.home import Home
-from storage.models import BASE_VERSION, Message, Signal
+from storage.models import BASE_VERSION
+from tests.hitl_chat.visits import Kinds, Rows, add_version, ask
 from tests.scripted import ScriptedEngine
-
-
-@pytest.fixture
-def settings(home: Home) -> Settings:
-    return Settings.from_env({"HITL_DATA_DIR": str(home.folder), "HITL_SECRET": "known"})
-
-
-@pytest.fixture
-def database(home: Home) -> Iterator[Database]:
-    database = Database.open(home)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def engine() -> ScriptedEngine:
-    return ScriptedEngine()
-
-
-@pytest.fixture
-def service(database: Database, engine: ScriptedEngine, settings: Settings) -> Service:
-    return Service(database, engine, settings, train_after=16)
-
-
-@pytest.fixture
-def me(service: Service) -> Started:
-    return service.start()
-
-
-@pytest.fixture
-def stranger(service: Service) -> Started:
-    return service.start()
-
-
-@pytest.fixture
-def rows(database: Database) -> Callable[[], list[Message]]:
-    def read() -> list[Message]:
-        with database.read() as session:
-            return list(session.scalars(select(Message).order_by(Message.created_at)))
-
-    return read
-
-
-@pytest.fixture
-def kinds(database: Database) -> Callable[[], list[str]]:
-    def read() -> list[str]:
-        with database.read() as session:
-            return list(session.scalars(select(Signal.kind).order_by(Signal.id)))
-
-    return read
-
-
-Rows = Callable[[], list[Message]]
-Kinds = Callable[[], list[str]]
-
-
-def ask(service: Service, who: Started, text: str) -> Draft:
-    *_, final = service.ask(who.rater, who.conversation, text)
-    return final
-
 
 # Asking
 
@@ -290,141 +227,6 @@ def test_many_people_at_once_each_get_their_own_answer(
     }
 
 
-# Drafts, undo, choices
-
-
-def test_a_new_draft_keeps_the_old_one_beside_it(
-    service: Service, me: Started, engine: ScriptedEngine, kinds: Kinds
-) -> None:
-    engine.enqueue("first", "second")
-    old = ask(service, me, "hello")
-    *_, new = service.regenerate(me.rater, old.message)
-    shown = service.show(me.rater, me.conversation)
-    assert [one.text for one in shown] == ["hello", "second"]
-    assert (shown[1].drafts, shown[1].draft_index) == ((old.message, new.message), 1)
-    assert engine.asked[0] == engine.asked[1]
-    assert kinds() == ["regenerate"]
-
-
-def test_picking_a_draft_brings_back_what_was_said_after_it(
-    service: Service, me: Started, engine: ScriptedEngine
-) -> None:
-    engine.enqueue("first", "more", "second")
-    first = ask(service, me, "hello")
-    ask(service, me, "go on")
-    *_, second = service.regenerate(me.rater, first.message)
-    assert [one.text for one in service.show(me.rater, me.conversation)] == ["hello", "second"]
-    service.pick_draft(me.rater, first.message)
-    texts = [one.text for one in service.show(me.rater, me.conversation)]
-    assert texts == ["hello", "first", "go on", "more"]
-    service.pick_draft(me.rater, second.message)
-    assert service.show(me.rater, me.conversation)[-1].text == "second"
-
-
-def test_undo_gives_the_question_back_and_forgets_nothing(
-    service: Service, me: Started, rows: Rows, kinds: Kinds
-) -> None:
-    ask(service, me, "one")
-    ask(service, me, "two")
-    assert service.undo(me.rater, me.conversation) == "two"
-    assert [one.text for one in service.show(me.rater, me.conversation)] == ["one", "Echo: one"]
-    assert service.undo(me.rater, me.conversation) == "one"
-    assert service.undo(me.rater, me.conversation) == ""
-    assert service.show(me.rater, me.conversation) == []
-    assert len(rows()) == 4
-    assert kinds() == ["undo", "undo"]
-
-
-def test_two_drafts_stream_side_by_side_and_the_better_one_stays(
-    service: Service, me: Started, engine: ScriptedEngine, rows: Rows
-) -> None:
-    engine.enqueue("short", "rather a lot longer")
-    pairs = list(service.compare(me.rater, me.conversation, "hello"))
-    one, two = pairs[-1]
-    assert (one.text, two.text) == ("short", "rather a lot longer")
-    assert one.version == two.version
-    assert all(draft.done for draft in pairs[-1])
-    first, second = (row for row in rows() if row.role == "assistant")
-    assert first.parent_id == second.parent_id
-    assert first.seed != second.seed
-    assert service.show(me.rater, me.conversation)[-1].text == "short"
-    service.choose(me.rater, two.message, one.message, "better")
-    assert service.show(me.rater, me.conversation)[-1].text == "rather a lot longer"
-
-
-def test_leaving_a_comparison_closes_both_drafts(
-    service: Service, me: Started, engine: ScriptedEngine, rows: Rows
-) -> None:
-    stream = service.compare(me.rater, me.conversation, "hello")
-    next(stream)
-    next(stream)
-    stream.close()  # type: ignore[attr-defined]
-    assert [row.stop_reason for row in rows()] == [None, "closed", "closed"]
-    assert engine.active == 0
-
-
-def test_a_tie_leaves_the_first_draft_on_the_page(service: Service, me: Started) -> None:
-    *_, (one, two) = service.compare(me.rater, me.conversation, "hello")
-    service.choose(me.rater, two.message, one.message, "tie")
-    assert service.show(me.rater, me.conversation)[-1].message == one.message
-    assert service.status()["feedback"] == {"total": 1, "waiting": 1}
-
-
-# Feedback
-
-
-def test_a_rating_shows_until_it_is_taken_back(service: Service, me: Started) -> None:
-    answer = ask(service, me, "hello")
-    service.rate(me.rater, answer.message, -1, ["Too long"], "half of it would do")
-    assert service.show(me.rater, me.conversation)[-1].rating == -1
-    service.rate(me.rater, answer.message, 0)
-    assert service.show(me.rater, me.conversation)[-1].rating == 0
-
-
-def test_an_edit_is_what_the_page_shows(service: Service, me: Started, rows: Rows) -> None:
-    answer = ask(service, me, "hello")
-    service.edit(me.rater, answer.message, "good day")
-    shown = service.show(me.rater, me.conversation)[-1]
-    assert (shown.text, shown.edited) == ("good day", True)
-    assert rows()[-1].text == "Echo: hello"
-    with pytest.raises(ValueError, match=r"^The edited answer is empty"):
-        service.edit(me.rater, answer.message, " ")
-
-
-def beacon(service: Service, who: Started, message: str, seq: int = 1) -> dict[str, object]:
-    return {
-        "token": service.page_token(who.rater),
-        "seq": seq,
-        "dwell": {message: 10**9},
-        "events": [{"k": "copy_btn", "mid": message}],
-    }
-
-
-def test_a_beacon_counts_once_and_no_longer_than_its_message_exists(
-    service: Service, me: Started, database: Database
-) -> None:
-    body = beacon(service, me, ask(service, me, "hello").message)
-    service.take_beacon(body)
-    service.take_beacon(body)
-    with database.read() as session:
-        dwell, copy = session.scalars(select(Signal).order_by(Signal.id))
-    assert (dwell.kind, copy.kind) == ("dwell_ms", "copy")
-    assert dwell.amount is not None
-    assert 0 <= dwell.amount < 60_000
-
-
-def test_a_beacon_about_someone_elses_message_stores_nothing(
-    service: Service, me: Started, stranger: Started, kinds: Kinds
-) -> None:
-    service.take_beacon(beacon(service, stranger, ask(service, me, "hello").message))
-    assert kinds() == []
-
-
-def test_a_rater_token_is_no_page_token(service: Service, me: Started) -> None:
-    with pytest.raises(BadToken):
-        service.take_beacon({"token": me.token, "seq": 1})
-
-
 # Who
 
 
@@ -494,62 +296,6 @@ def test_status_says_what_is_missing_for_the_next_training(service: Service, me:
         "running": None,
         "problem": None,
     }
-
-
-def add_version(database: Database, home: Home, version: str) -> None:
-    (home.adapters / version).mkdir()
-
-    def work(session: object) -> None:
-        adapters.add(session, version, BASE_VERSION, "scripted-base", None)  # type: ignore[arg-type]
-        adapters.serve(session, version, "test")  # type: ignore[arg-type]
-
-    database.write(work)
-
-
-def test_the_engine_follows_what_serves_and_a_roll_back(
-    service: Service, me: Started, database: Database, engine: ScriptedEngine, home: Home
-) -> None:
-    follower = Follower(database, engine, home, service.report)
-    add_version(database, home, "v000001-aaaaaaaa")
-    stream = service.ask(me.rater, me.conversation, "in flight")
-    next(stream)
-    follower.look()
-    *_, old = stream
-    assert old.version == BASE_VERSION
-    assert ask(service, me, "next").version == "v000001-aaaaaaaa"
-    assert service.roll_back() == BASE_VERSION
-    follower.look()
-    assert ask(service, me, "after").version == BASE_VERSION
-
-
-def test_a_refused_version_is_reported_once_and_the_old_one_serves(
-    service: Service, database: Database, engine: ScriptedEngine, home: Home
-) -> None:
-    follower = Follower(database, engine, home, service.report)
-    engine.bad_versions.add("v000001-aaaaaaaa")
-    add_version(database, home, "v000001-aaaaaaaa")
-    follower.look()
-    problem = service.status()["problem"]
-    assert "v000001-aaaaaaaa was refused, base keeps serving" in problem
-    engine.bad_versions.clear()
-    follower.look()
-    assert engine.version == BASE_VERSION  # not tried again by itself
-    service.roll_back()
-    follower.look()
-    assert service.status()["problem"] is None
-
-
-def test_a_running_follower_notices_by_itself(
-    service: Service, database: Database, engine: ScriptedEngine, home: Home
-) -> None:
-    follower = Follower(database, engine, home, service.report)
-    follower.start()
-    add_version(database, home, "v000001-aaaaaaaa")
-    until = time.monotonic() + 5
-    while engine.version == BASE_VERSION:
-        assert time.monotonic() < until
-        time.sleep(0.02)
-    follower.close()
 
 
 def test_rolling_back_to_cleared_files_is_refused(

@@ -1,0 +1,55 @@
+import time
+
+from hitl_chat.follower import Follower
+from hitl_chat.service import Service, Started
+from storage.database import Database
+from storage.home import Home
+from storage.models import BASE_VERSION
+from tests.hitl_chat.visits import add_version, ask
+from tests.scripted import ScriptedEngine
+
+
+def test_the_engine_follows_what_serves_and_a_roll_back(
+    service: Service, me: Started, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    follower = Follower(database, engine, home, service.report)
+    add_version(database, home, "v000001-aaaaaaaa")
+    stream = service.ask(me.rater, me.conversation, "in flight")
+    next(stream)
+    follower.look()
+    *_, old = stream
+    assert old.version == BASE_VERSION
+    assert ask(service, me, "next").version == "v000001-aaaaaaaa"
+    assert service.roll_back() == BASE_VERSION
+    follower.look()
+    assert ask(service, me, "after").version == BASE_VERSION
+
+
+def test_a_refused_version_is_reported_once_and_the_old_one_serves(
+    service: Service, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    follower = Follower(database, engine, home, service.report)
+    engine.bad_versions.add("v000001-aaaaaaaa")
+    add_version(database, home, "v000001-aaaaaaaa")
+    follower.look()
+    problem = service.status()["problem"]
+    assert "v000001-aaaaaaaa was refused, base keeps serving" in problem
+    engine.bad_versions.clear()
+    follower.look()
+    assert engine.version == BASE_VERSION  # not tried again by itself
+    service.roll_back()
+    follower.look()
+    assert service.status()["problem"] is None
+
+
+def test_a_running_follower_notices_by_itself(
+    service: Service, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    follower = Follower(database, engine, home, service.report)
+    follower.start()
+    add_version(database, home, "v000001-aaaaaaaa")
+    until = time.monotonic() + 5
+    while engine.version == BASE_VERSION:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    follower.close()
