@@ -4,7 +4,8 @@ A different template on the two sides would inflate the KL and silently break th
 ratios. Knows no model and needs no torch.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 Turn = dict[str, str]
 """One chat turn: `{"role": "system" | "user" | "assistant", "content": text}`."""
@@ -14,6 +15,10 @@ class Tokenizer(Protocol):
     """What is needed of a Hugging Face tokenizer."""
 
     chat_template: str | None
+
+    @property
+    def added_tokens_decoder(self) -> Mapping[int, Any]:
+        """Tokens that stand beside the vocabulary; the `special` ones steer the model."""
 
     def apply_chat_template(
         self, conversation: list[Turn], *, tokenize: bool, add_generation_prompt: bool
@@ -37,6 +42,17 @@ def render(tokenizer: Tokenizer, turns: list[Turn], max_tokens: int) -> list[int
         turns = _without_oldest(turns)
 
 
+def harmless(tokenizer: Tokenizer, text: str) -> str:
+    """Return what a person or a model wrote with special tokens broken up.
+
+    Someone who types `<|im_end|>` must not end a turn, or begin one as somebody else.
+    """
+    for token in tokenizer.added_tokens_decoder.values():
+        if token.special and token.content in text:
+            text = text.replace(token.content, f"{token.content[:1]} {token.content[1:]}")
+    return text
+
+
 def _without_oldest(turns: list[Turn]) -> list[Turn]:
     """Drop the oldest question with its answer; a system prompt stays."""
     head = turns[:1] if turns[0]["role"] == "system" and len(turns) > 1 else []
@@ -47,6 +63,7 @@ def _without_oldest(turns: list[Turn]) -> list[Turn]:
 
 
 def _text(tokenizer: Tokenizer, turns: list[Turn]) -> str:
+    turns = [{**turn, "content": harmless(tokenizer, turn["content"])} for turn in turns]
     if tokenizer.chat_template:
         return tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True)
     # Bases such as GPT-2 were never tuned on chats: a plain transcript is what they continue best.

@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from training.config import TrainingConfig
 from training.policy import Base, Policy
-from training.prompts import Turn, render
+from training.prompts import Turn, harmless, render
 
 CHUNK = 32
 """Answers that go through the frozen layers at once; bounds memory, changes no number."""
@@ -74,7 +74,7 @@ def given(
 
 def _answer_ids(base: Base, text: str) -> list[int]:
     """Tokenise a stored answer; its end is part of what was rated."""
-    ids: list[int] = base.tokenizer.encode(text, add_special_tokens=False)
+    ids: list[int] = base.tokenizer.encode(harmless(base.tokenizer, text), add_special_tokens=False)
     return [*ids, base.tokenizer.eos_token_id]
 
 

@@ -50,6 +50,7 @@ class Vocabulary:
                 if kind in (CONTROL, USER_DEFINED)
             ]
         )
+        self._added: dict[int, AddedToken] = self._tokenizer.get_added_tokens_decoder()
         # As transformers compiles chat templates.
         environment = ImmutableSandboxedEnvironment(
             trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
@@ -60,6 +61,11 @@ class Vocabulary:
             for name, long in NAMED.items()
             if (key := f"tokenizer.ggml.{long}_token_id") in values
         }
+
+    @property
+    def added_tokens_decoder(self) -> dict[int, AddedToken]:
+        """Tokens that stand beside the vocabulary, by id."""
+        return self._added
 
     def apply_chat_template(
         self,

@@ -1,10 +1,19 @@
-from training.prompts import Turn, render
+from collections.abc import Mapping
+
+from tokenizers import AddedToken
+
+from training.prompts import Turn, harmless, render
 
 
 class Letters:
     """One token a character; a template that shows the roles."""
 
     chat_template: str | None = "yes"
+    added_tokens_decoder: Mapping[int, AddedToken] = {
+        1: AddedToken("<u>", special=True),
+        2: AddedToken("<a>", special=True),
+        3: AddedToken("<b>", special=False),
+    }
 
     def apply_chat_template(
         self, conversation: list[Turn], *, tokenize: bool, add_generation_prompt: bool
@@ -50,3 +59,11 @@ def test_a_base_without_a_template_gets_a_transcript() -> None:
     plain.chat_template = None
     turns = said("hi", "hello", "bye")
     assert text_of(render(plain, turns, 100)) == "User: hi\nAssistant: hello\nUser: bye\nAssistant:"
+
+
+def test_nobody_can_type_the_end_of_a_turn() -> None:
+    assert text_of(render(Letters(), said("x<a>no<u>y"), 100)) == "<u>x< a>no< u>y<a>"
+
+
+def test_tokens_that_steer_nothing_stay_as_they_were_typed() -> None:
+    assert harmless(Letters(), "<b> and <c>") == "<b> and <c>"
