@@ -2,7 +2,6 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,26 +12,18 @@ import torch
 from peft import PeftModel
 
 from hitl_chat.engines.llamacpp import LlamaCppEngine
-from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
+from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Sampling
 from hitl_chat.engines.transformers import TransformersEngine
-from storage.home import Home
-from storage.models import BASE_VERSION
+from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
 from tests.tiny import publish_adapter
 from training.gguf import Gguf, read
 from training.manifest import MANIFEST, sha256
 from training.merged import BLOCK, MERGED
-from training.policy import Base, load_base
+from training.policy import Base
 from training.prompts import render
 from training.vocabulary import Vocabulary
 
-GREEDY = Sampling(temperature=0, max_new_tokens=40)
-LONG = Sampling(temperature=0, max_new_tokens=200)
-QUESTIONS = ("Hi", "What is the capital of France?", "Tell me of foxes. " * 12, "ünï 🦊 cøde")
 ROOT = Path(__file__).parents[3]
-
-
-def asked(text: str) -> list[Turn]:
-    return [{"role": "user", "content": text}]
 
 
 def probabilities(
@@ -46,18 +37,6 @@ def probabilities(
     return listed
 
 
-def last(stream: Iterator[Reply]) -> Reply:
-    *_, reply = stream
-    return reply
-
-
-@pytest.fixture(scope="module")
-def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("adapters")
-    versions = [publish_adapter(tiny_model, folder, cycle) for cycle in (1, 2)]
-    return {version: folder / version for version in versions}
-
-
 @pytest.fixture
 def gguf(tiny_model: Path) -> Gguf:
     return read(tiny_model / "tiny.gguf")
@@ -68,11 +47,6 @@ def engine(tiny_model: Path, gguf: Gguf) -> Iterator[LlamaCppEngine]:
     engine = LlamaCppEngine(str(tiny_model), gguf, 200, threads=1)
     yield engine
     engine.close()
-
-
-@pytest.fixture
-def base(tiny_model: Path, home: Home) -> Base:
-    return load_base(str(tiny_model), home)
 
 
 def test_it_needs_no_torch() -> None:
@@ -129,27 +103,6 @@ def test_an_adapter_chooses_what_peft_in_torch_chooses(
     assert sum(same) / len(same) >= 0.9
 
 
-def test_the_first_yield_has_the_version_and_the_last_all_numbers(engine: LlamaCppEngine) -> None:
-    stream = engine.stream(asked("Hi"), GREEDY, seed=3)
-    reply = next(stream)
-    assert (reply.version, reply.seed) == (BASE_VERSION, 3)  # it grows from this moment on
-    assert last(stream) is reply
-    assert reply.stop_reason in {"eos", "length"}
-    assert 1 <= reply.completion_tokens <= 40
-    assert reply.first_token_ms
-    assert reply.duration_ms
-    assert reply.first_token_ms <= reply.duration_ms
-
-
-def test_text_alone_equals_text_in_company(engine: LlamaCppEngine) -> None:
-    alone = [last(engine.stream(asked(q), GREEDY, 1)).text for q in QUESTIONS]
-    streams = [engine.stream(asked(q), GREEDY, 1) for q in QUESTIONS]
-    replies = [next(stream) for stream in streams]
-    for stream in streams:
-        list(stream)
-    assert [reply.text for reply in replies] == alone
-
-
 def test_a_long_conversation_is_answered_alike_alone_and_in_company(
     tiny_model: Path, gguf: Gguf, adapters: dict[str, Path]
 ) -> None:
@@ -165,14 +118,6 @@ def test_a_long_conversation_is_answered_alike_alone_and_in_company(
     assert min(reply.prompt_tokens for reply in replies) > 256
     assert [reply.text for reply in replies] == alone
     engine.close()
-
-
-def test_the_same_seed_draws_the_same_answer_and_another_seed_another(
-    engine: LlamaCppEngine,
-) -> None:
-    sampling = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=40)
-    one, same, other = (last(engine.stream(asked("Hi"), sampling, s)).text for s in (5, 5, 6))
-    assert one == same != other
 
 
 def test_draws_have_the_chances_that_the_other_engine_gives(
@@ -200,55 +145,6 @@ def test_draws_have_the_chances_that_the_other_engine_gives(
     chances = {entry["id"]: entry["prob"] for entry in listed if entry["prob"] > 0}
     wanted = dict(zip(ids.tolist(), kept.tolist(), strict=True))
     assert chances == pytest.approx({i: p for i, p in wanted.items() if p > 0}, abs=2e-3)
-
-
-def test_a_swap_in_mid_stream_tears_nothing(
-    engine: LlamaCppEngine, adapters: dict[str, Path]
-) -> None:
-    versions = {BASE_VERSION: None, **adapters}
-    alone = {}
-    for version, folder in versions.items():
-        engine.activate(version, folder)
-        alone[version] = [last(engine.stream(asked(q), GREEDY, 1)).text for q in QUESTIONS]
-    assert len({tuple(texts) for texts in alone.values()}) == 3
-
-    streams = []
-    for version, folder in versions.items():
-        engine.activate(version, folder)
-        for question in QUESTIONS:
-            stream = engine.stream(asked(question), GREEDY, 1)
-            reply = next(stream)
-            streams.append((version, question, reply, stream))
-            next(stream)
-    for version, question, reply, stream in streams:
-        list(stream)
-        assert reply.version == version
-        assert reply.text == alone[version][QUESTIONS.index(question)]
-
-
-def test_swaps_under_load_never_mix_versions(
-    engine: LlamaCppEngine, adapters: dict[str, Path]
-) -> None:
-    versions = {BASE_VERSION: None, **adapters}
-    alone = {}
-    for version, folder in versions.items():
-        engine.activate(version, folder)
-        alone[version] = last(engine.stream(asked("Hi"), GREEDY, 1)).text
-    replies: list[Reply] = []
-
-    def talk() -> None:
-        replies.extend(last(engine.stream(asked("Hi"), GREEDY, 1)) for _ in range(20))
-
-    threads = [threading.Thread(target=talk) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        for version, folder in versions.items():
-            engine.activate(version, folder)
-    for thread in threads:
-        thread.join()
-    assert len(replies) == 80
-    assert [r.text for r in replies] == [alone[r.version] for r in replies]
 
 
 def test_a_version_leaves_the_memory_once_nobody_uses_it(
@@ -320,14 +216,6 @@ def test_closing_the_engine_ends_every_stream(tiny_model: Path, gguf: Gguf) -> N
         engine.activate("v000009-00000000", None)
 
 
-def test_a_conversation_longer_than_the_model_sees_is_still_answered(
-    engine: LlamaCppEngine,
-) -> None:
-    reply = last(engine.stream(asked("word " * 2000), GREEDY, 1))
-    assert reply.stop_reason in {"eos", "length"}
-    assert reply.prompt_tokens + reply.completion_tokens <= 512
-
-
 def broken(folder: Path, tmp_path: Path, how: str) -> Path:
     """Return a copy of a version that was damaged in one way; the manifest agrees with the rest."""
     copy = tmp_path / folder.name
@@ -370,12 +258,3 @@ def test_a_bad_adapter_is_refused_and_the_old_one_serves_on(
         engine.activate(bad, broken(adapters[bad], tmp_path, how))
     after = last(engine.stream(asked("Hi"), GREEDY, 1))
     assert (before.version, before.text) == (after.version, after.text) == (good, after.text)
-
-
-def test_a_folder_of_another_version_is_refused(
-    engine: LlamaCppEngine, adapters: dict[str, Path]
-) -> None:
-    one, other = adapters
-    with pytest.raises(AdapterRejected, match=f"holds {other}, not {one}"):
-        engine.activate(one, adapters[other])
-    assert engine.version == BASE_VERSION

@@ -1,5 +1,4 @@
 import shutil
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,39 +8,13 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import PreTrainedModel
 
-from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
+from hitl_chat.engines.protocol import AdapterRejected, EngineBusy
 from hitl_chat.engines.transformers import TransformersEngine
-from storage.home import Home
 from storage.models import BASE_VERSION
-from tests.tiny import publish_adapter
+from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
 from training.manifest import WEIGHTS
-from training.policy import Base, load_base
+from training.policy import Base
 from training.prompts import render
-
-GREEDY = Sampling(temperature=0, max_new_tokens=40)
-LONG = Sampling(temperature=0, max_new_tokens=200)
-QUESTIONS = ("Hi", "What is the capital of France?", "Tell me of foxes. " * 12, "ünï 🦊 cøde")
-
-
-def asked(text: str) -> list[Turn]:
-    return [{"role": "user", "content": text}]
-
-
-def last(stream: Iterator[Reply]) -> Reply:
-    *_, reply = stream
-    return reply
-
-
-@pytest.fixture(scope="module")
-def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("adapters")
-    versions = [publish_adapter(tiny_model, folder, cycle) for cycle in (1, 2)]
-    return {version: folder / version for version in versions}
-
-
-@pytest.fixture
-def base(tiny_model: Path, home: Home) -> Base:
-    return load_base(str(tiny_model), home)
 
 
 @pytest.fixture
@@ -67,27 +40,6 @@ def test_greedy_text_is_what_transformers_itself_generates(
     assert mine.prompt_tokens == len(prompt)
 
 
-def test_the_first_yield_has_the_version_and_no_text(engine: TransformersEngine) -> None:
-    stream = engine.stream(asked("Hi"), GREEDY, seed=3)
-    reply = next(stream)
-    assert (reply.version, reply.seed, reply.text, reply.stop_reason) == (BASE_VERSION, 3, "", None)
-    assert last(stream) is reply
-    assert reply.stop_reason in {"eos", "length"}
-    assert 1 <= reply.completion_tokens <= 40
-    assert reply.first_token_ms
-    assert reply.duration_ms
-    assert reply.first_token_ms <= reply.duration_ms
-
-
-def test_text_alone_equals_text_in_company(engine: TransformersEngine) -> None:
-    alone = [last(engine.stream(asked(q), GREEDY, 1)).text for q in QUESTIONS]
-    streams = [engine.stream(asked(q), GREEDY, 1) for q in QUESTIONS]
-    replies = [next(stream) for stream in streams]  # they join while others are under way
-    for stream in streams:
-        list(stream)
-    assert [reply.text for reply in replies] == alone
-
-
 def test_a_row_that_leaves_changes_nothing_for_the_others(engine: TransformersEngine) -> None:
     alone = last(engine.stream(asked(QUESTIONS[0]), LONG, 1)).text
     longest, short = (engine.stream(asked(QUESTIONS[i]), LONG, 1) for i in (2, 0))
@@ -97,63 +49,6 @@ def test_a_row_that_leaves_changes_nothing_for_the_others(engine: TransformersEn
     longest.close()  # type: ignore[attr-defined]
     list(short)
     assert reply.text == alone
-
-
-def test_the_same_seed_draws_the_same_answer_and_another_seed_another(
-    engine: TransformersEngine,
-) -> None:
-    sampling = Sampling(temperature=1.0, top_p=0.9, max_new_tokens=40)
-    one, same, other = (last(engine.stream(asked("Hi"), sampling, s)).text for s in (5, 5, 6))
-    assert one == same != other
-
-
-def test_a_swap_in_mid_stream_tears_nothing(
-    engine: TransformersEngine, adapters: dict[str, Path]
-) -> None:
-    versions = {BASE_VERSION: None, **adapters}
-    alone = {}
-    for version, folder in versions.items():
-        engine.activate(version, folder)
-        alone[version] = [last(engine.stream(asked(q), GREEDY, 1)).text for q in QUESTIONS]
-    assert len({tuple(texts) for texts in alone.values()}) == 3
-
-    streams = []
-    for version, folder in versions.items():
-        engine.activate(version, folder)
-        for question in QUESTIONS:
-            stream = engine.stream(asked(question), GREEDY, 1)
-            reply = next(stream)
-            streams.append((version, question, reply, stream))
-            next(stream)
-    for version, question, reply, stream in streams:
-        list(stream)
-        assert reply.version == version
-        assert reply.text == alone[version][QUESTIONS.index(question)]
-
-
-def test_swaps_under_load_never_mix_versions(
-    engine: TransformersEngine, adapters: dict[str, Path]
-) -> None:
-    versions = {BASE_VERSION: None, **adapters}
-    alone = {}
-    for version, folder in versions.items():
-        engine.activate(version, folder)
-        alone[version] = last(engine.stream(asked("Hi"), GREEDY, 1)).text
-    replies: list[Reply] = []
-
-    def talk() -> None:
-        replies.extend(last(engine.stream(asked("Hi"), GREEDY, 1)) for _ in range(5))
-
-    threads = [threading.Thread(target=talk) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    while any(thread.is_alive() for thread in threads):
-        for version, folder in versions.items():
-            engine.activate(version, folder)
-    for thread in threads:
-        thread.join()
-    assert len(replies) == 20
-    assert [r.text for r in replies] == [alone[r.version] for r in replies]
 
 
 def test_closing_a_stream_frees_its_place(base: Base) -> None:
@@ -202,14 +97,6 @@ def test_closing_the_engine_ends_every_stream(base: Base) -> None:
         engine.activate("v000009-00000000", None)
 
 
-def test_a_conversation_longer_than_the_model_sees_is_still_answered(
-    engine: TransformersEngine,
-) -> None:
-    reply = last(engine.stream(asked("word " * 2000), GREEDY, 1))
-    assert reply.stop_reason in {"eos", "length"}
-    assert reply.prompt_tokens + reply.completion_tokens <= 512
-
-
 def test_a_failing_forward_ends_its_replies_and_nobody_elses(
     base: Base, engine: TransformersEngine, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -254,15 +141,6 @@ def test_a_bad_adapter_is_refused_and_the_old_one_serves_on(
         engine.activate(bad, broken(adapters[bad], tmp_path, how))
     after = last(engine.stream(asked("Hi"), GREEDY, 1))
     assert (before.version, before.text) == (after.version, after.text) == (good, after.text)
-
-
-def test_a_folder_of_another_version_is_refused(
-    engine: TransformersEngine, adapters: dict[str, Path]
-) -> None:
-    one, other = adapters
-    with pytest.raises(AdapterRejected, match=f"holds {other}, not {one}"):
-        engine.activate(one, adapters[other])
-    assert engine.version == BASE_VERSION
 
 
 def test_unused_versions_are_unloaded(
