@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install run check test demo export browser
+.PHONY: help install run check test demo bench export browser
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,9 @@ test: check browser ## Run every check and every test
 
 demo: install ## Simulated people use the running app over HTTP, then it trains
 	$(BIN)/python -m benchmarks.demo
+
+bench: install ## Measure the speed of chat against what people would use instead
+	$(BIN)/python -m benchmarks.serving
 
 export: install ## Write each data set format to data/exports
 	for format in $$($(BIN)/python -m storage.export --list | cut -f1); do \

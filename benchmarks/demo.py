@@ -9,29 +9,21 @@ would, waits for the app's own trainer, and prints what came of it. The people's
 
 import argparse
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gradio_client import Client
 
 from benchmarks.people import Answer, Crowd, examine, friendly, prompts, wins
-from benchmarks.simulate import MAX_NEW_TOKENS, ROOT, mean, models_shared
+from benchmarks.running import ServerFailed, serving
+from benchmarks.simulate import MAX_NEW_TOKENS, mean, models_shared
 
 UNSEEN = 32
-START_SECONDS = 180
 TRAIN_SECONDS = 900
-
-
-class AppFailed(RuntimeError):
-    """The app didn't do its part; shown to whoever runs the demo."""
 
 
 class Guest:
@@ -79,11 +71,10 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
             "HITL_TRAIN_AFTER": str(options.ratings),
             **env,
             "HITL_DATA_DIR": folder,
-            "GRADIO_SERVER_PORT": str(_free_port()),
         }
         models_shared(env, Path(folder))
-        with _app(settings) as address:
-            return _tour(Guest(address), options.ratings)
+        with serving(settings) as app:
+            return _tour(Guest(app.address), options.ratings)
 
 
 def _tour(guest: Guest, ratings: int) -> int:
@@ -131,39 +122,7 @@ def _wait_for_cycle(guest: Guest, say: Any) -> dict[str, Any]:  # noqa: ANN401
             say(f"  {line}")
             told = line
         time.sleep(1)
-    raise AppFailed(f"No cycle ended within {TRAIN_SECONDS} seconds.")
-
-
-@contextmanager
-def _app(env: Mapping[str, str]) -> Iterator[str]:
-    """Run the app as `make run` does, and end it as a host would."""
-    address = f"http://127.0.0.1:{env['GRADIO_SERVER_PORT']}"
-    process = subprocess.Popen([sys.executable, "app.py"], env=dict(env), cwd=ROOT)
-    try:
-        _wait_until_well(process, address)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def _wait_until_well(process: subprocess.Popen[bytes], address: str) -> None:
-    for _ in range(START_SECONDS * 2):
-        if process.poll() is not None:
-            raise AppFailed(f"The app ended with status {process.returncode}; see its lines above.")
-        try:
-            with urllib.request.urlopen(f"{address}/healthz", timeout=2):  # noqa: S310 - our own
-                return
-        except OSError:  # not listening yet
-            time.sleep(0.5)
-    raise AppFailed(f"The app didn't answer within {START_SECONDS} seconds.")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    raise ServerFailed(f"No cycle ended within {TRAIN_SECONDS} seconds.")
 
 
 def _short(text: str) -> str:

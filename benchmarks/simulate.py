@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.people import Answer, Crowd, TasteError, examine, load_taste, prompts, wins
+from benchmarks.running import ROOT
 from hitl_chat.engines import choice
 from hitl_chat.follower import Follower
 from hitl_chat.service import Draft, Service
@@ -30,7 +31,6 @@ from training.config import ConfigError, TrainingConfig
 
 UNSEEN = 48
 MAX_NEW_TOKENS = "64"
-ROOT = Path(__file__).parent.parent
 
 
 class Visitor:

@@ -53,5 +53,5 @@ def test_every_export_format_is_named() -> None:
 
 def test_every_make_target_is_explained() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in ("help", "run", "test", "check", "demo"):
+    for target in ("help", "run", "test", "check", "demo", "bench"):
         assert re.search(rf"^{target}:.*## ", makefile, re.MULTILINE)

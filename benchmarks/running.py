@@ -1,0 +1,90 @@
+"""Servers as processes of their own, started and ended as a host would. Knows no endpoint but one."""
+
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+APP = (sys.executable, "app.py")
+HEALTH = "/healthz"
+START_SECONDS = 180
+END_SECONDS = 60
+LOOK_EVERY = 0.05
+
+
+class ServerFailed(RuntimeError):
+    """A server didn't do its part; shown to whoever runs the benchmark."""
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers."""
+
+    address: str
+    pid: int
+
+    def resident_mb(self) -> float | None:
+        """Return how much memory it holds right now; None where /proc doesn't tell."""
+        try:
+            lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
+        except OSError:
+            return None
+        held = [line.split() for line in lines if line.startswith("VmRSS:")]
+        return int(held[0][1]) / 1024 if held else None
+
+
+@contextmanager
+def serving(
+    env: Mapping[str, str], command: Sequence[str] = APP, health: str = HEALTH
+) -> Iterator[Running]:
+    """Run a server on a free port until the end of the block; what it prints goes to stderr.
+
+    Raises:
+        ServerFailed: it ended, or `health` didn't answer in time.
+    """
+    port = free_port()
+    running = {**env, "GRADIO_SERVER_PORT": str(port)}
+    process = subprocess.Popen(  # noqa: S603 - our own commands
+        command, env=running, cwd=ROOT, stdout=sys.stderr
+    )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_well(process, address + health)
+        yield Running(address, process.pid)
+    finally:
+        end(process)
+
+
+def end(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> None:
+    """Ask a process to end, and wait for it."""
+    process.terminate()
+    process.wait(END_SECONDS)
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _wait_until_well(process: "subprocess.Popen[bytes]", url: str) -> None:
+    give_up = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up:
+        if process.poll() is not None:
+            raise ServerFailed(
+                f"The server ended with status {process.returncode}; see its lines above."
+            )
+        try:
+            with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own
+                return
+        except OSError:  # not listening yet
+            time.sleep(LOOK_EVERY)
+    raise ServerFailed(f"The server didn't answer within {START_SECONDS} seconds.")
