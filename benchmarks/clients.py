@@ -26,7 +26,7 @@ class Clients:
         self._address = address
         self._clients: list[Client] = []
         self.placed: set[int] = set()
-        """Whom the server told a place in its queue."""
+        """Whom the server told how many wait before them."""
 
     def answer(self, prompts: Sequence[str], streams: int) -> Batch:
         """Answer with what the server has."""
@@ -58,11 +58,11 @@ class Clients:
         while not over:
             over = job.done()  # read before the outputs: the last one is never missed
             outputs = job.outputs()
+            if any(_waits(output) for output in outputs[seen:]):
+                self.placed.add(place)
             if len(outputs) > seen:
                 seen = len(outputs)
                 hear(_text(outputs[-1]))
-            elif not seen and job.status().rank:
-                self.placed.add(place)
             time.sleep(0 if over else LOOK_EVERY)
         job.result()  # raises what went wrong
 
@@ -78,6 +78,10 @@ class PlainClients(Clients):
 def busy(problem: str) -> bool:
     """Tell whether a refusal says clearly that too many people are here."""
     return any(words in problem.lower() for words in BUSY)
+
+
+def _waits(output: Any) -> bool:  # noqa: ANN401 - whatever an endpoint gives
+    return isinstance(output, dict) and bool(output.get("ahead"))
 
 
 def _text(output: Any) -> str:  # noqa: ANN401 - whatever an endpoint gives

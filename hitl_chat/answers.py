@@ -32,11 +32,15 @@ class StillAnswering(RuntimeError):
 
 @dataclass(frozen=True)
 class Draft:
-    """What a page shows of one answer right now; `stop_reason` is set once it is `done`."""
+    """What a page shows of one answer right now; `stop_reason` is set once it is `done`.
+
+    `ahead` is how many others wait before it, while it waits for its turn.
+    """
 
     message: str
     text: str
     version: str
+    ahead: int = 0
     done: bool = False
     stop_reason: str | None = None
 
@@ -59,7 +63,8 @@ class LiveAnswer:
 
     def draft(self) -> Draft:
         """Return what there is so far."""
-        return self._final or Draft(self.message, self.reply.text, self.reply.version)
+        reply = self.reply
+        return self._final or Draft(self.message, reply.text, reply.version, reply.ahead)
 
     def close(self, reason: str) -> Draft:
         """Store the answer as it stands; what the engine itself ended keeps the engine's reason."""

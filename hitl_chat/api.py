@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 
 SIGNALS_PATH = "/signals"
 MAX_BEACON = 65_536
-AT_ONCE = 32
-"""Answers that stream at the same time; the engine has its own waiting line behind this."""
+AT_ONCE = 64
+"""Answers that stream at the same time: as many as engines take in, so that all wait in one line."""
 
 
 def endpoints(service: Service, owner: Owner, pace: Pace) -> None:
@@ -177,12 +177,13 @@ def _take_signals(service: Service, raw: bytes) -> Response:
 
 
 def _plain(draft: Draft) -> dict[str, Any]:
-    return {
+    plain = {
         "message": draft.message,
         "text": draft.text,
         "version": draft.version,
         "done": draft.done,
     }
+    return plain | {"ahead": draft.ahead} if draft.ahead else plain
 
 
 def _plain_pair(drafts: list[Draft]) -> dict[str, Any]:

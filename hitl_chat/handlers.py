@@ -196,7 +196,8 @@ def _turn(one: Shown) -> dict[str, Any]:
 
 
 def _growing(draft: Draft) -> dict[str, Any]:
-    metadata = _metadata(draft.message, {"version": draft.version, **WRITING})
+    facts = {"version": draft.version, "ahead": draft.ahead, **WRITING}
+    metadata = _metadata(draft.message, facts)
     return {"role": "assistant", "content": draft.text, "metadata": metadata}
 
 

@@ -18,7 +18,7 @@ class ScriptedEngine:
     second of a pair `(text, error)`, after the text.
     """
 
-    def __init__(self, delay: float = 0.0, slots: int = 1_000) -> None:
+    def __init__(self, delay: float = 0.0, slots: int = 1_000, ahead: int = 0) -> None:
         self.name = "scripted"
         self.base = "scripted-base"
         self.delay = delay
@@ -29,6 +29,7 @@ class ScriptedEngine:
         self.active = 0
         """Replies in flight."""
         self._slots = slots
+        self._ahead = ahead  # who wait before each reply; one leaves with each `delay`
         self._version = BASE_VERSION
         self._script: deque[str | Exception | tuple[str, Exception]] = deque()
         self._lock = threading.Lock()
@@ -50,12 +51,16 @@ class ScriptedEngine:
             self.active += 1
             self.asked.append([dict(turn) for turn in turns])
             planned = self._script.popleft() if self._script else f"Echo: {turns[-1]['content']}"
-        reply = Reply(version=self._version, seed=seed)
+        reply = Reply(version=self._version, seed=seed, ahead=self._ahead)
         try:
             if isinstance(planned, Exception):
                 raise planned
             text, error = planned if isinstance(planned, tuple) else (planned, None)
             yield reply
+            while reply.ahead:
+                time.sleep(self.delay)
+                reply.ahead -= 1
+                yield reply
             yield from self._words(reply, text, sampling)
             if error:
                 raise error

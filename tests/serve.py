@@ -12,8 +12,11 @@ from tests.scripted import ScriptedEngine
 
 DELAY = "SCRIPTED_DELAY"
 """Seconds for one word."""
+AHEAD = "SCRIPTED_AHEAD"
+"""How many others wait before each reply."""
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO)
     delay = float(os.environ.get(DELAY, "0.02"))
-    sys.exit(run(os.environ, lambda _: ScriptedEngine(delay=delay)))
+    ahead = int(os.environ.get(AHEAD, "0"))
+    sys.exit(run(os.environ, lambda _: ScriptedEngine(delay=delay, ahead=ahead)))

@@ -67,6 +67,8 @@
       this.pager = make('span', { cls: 'pager' }, this.back, this.place, this.next);
       this.print = make('small', { cls: 'print' });
       this.dots = make('span', { cls: 'dots', label: 'Writing' }, '•', '•', '•');
+      this.ahead = make('span');
+      this.ahead.setAttribute('role', 'status');
       this.tools = make('span', { cls: 'tools' }, this.up, this.down, this.pen, this.copier, this.again, this.undo);
       this.said = make('span');
       this.said.setAttribute('role', 'status');
@@ -75,7 +77,7 @@
       this.note = make('div', { cls: 'note', hidden: true }, this.said, this.why);
       this.retry = make('div', { cls: 'note', hidden: true }, 'Not answered yet.',
         link('Try again', () => trigger('submit', { message: this.id })));
-      this.line = make('div', { cls: 'line' }, this.dots, this.tools, this.pager, this.print);
+      this.line = make('div', { cls: 'line' }, this.dots, this.ahead, this.tools, this.pager, this.print);
       this.el = make('div', { cls: 'bar' }, this.line, this.note, this.retry);
       this.el.setAttribute('role', 'group');
       this.el.setAttribute('aria-label', 'About this answer');
@@ -88,6 +90,8 @@
       this.tools.hidden = writing || !answer;
       this.line.hidden = !answer;
       this.dots.hidden = !writing || Boolean(text);
+      const waiting = writing && facts.ahead ? `${facts.ahead} before you` : '';
+      if (this.ahead.textContent !== waiting) this.ahead.textContent = waiting;
       this.again.hidden = this.undo.hidden = !last;
       for (const button of [this.again, this.undo, this.back, this.next, this.pen]) button.disabled = busy;
       this.retry.hidden = answer || !last || busy || !this.id;

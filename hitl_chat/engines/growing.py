@@ -62,6 +62,14 @@ class Growing:
         self.news.set()
         return self.over
 
+    def move_up(self, ahead: int) -> None:
+        """Say how many others wait before this one; there are never more than there were."""
+        with self._lock:
+            if ahead >= self.reply.ahead:
+                return
+            self.reply.ahead = ahead
+        self.news.set()
+
     def end(self, reason: str) -> None:
         """End the reply from outside; the text stays as it is, and an earlier end stands."""
         with self._lock:
@@ -77,6 +85,7 @@ class Growing:
             return
         reply, elapsed = self.reply, self._elapsed()
         count = message.get("timings", {}).get("predicted_n", 0)
+        reply.ahead = 0
         if count:
             reply.completion_tokens = count
             reply.first_token_ms = reply.first_token_ms or elapsed

@@ -69,7 +69,7 @@ class LlamaCppEngine:
         # Under `_lock`:
         self._lock = threading.Lock()
         self._serving = self._load(BASE_VERSION, gguf.path)
-        self._growing: set[Growing] = set()
+        self._growing: dict[Growing, None] = {}  # in the order in which they came
         self._draining: set[threading.Thread] = set()
         self._closed = False
 
@@ -169,17 +169,20 @@ class LlamaCppEngine:
             if self._closed:
                 raise EngineBusy("The chat is closing. Try again shortly.")
             if len(self._growing) >= self._limit:
-                raise EngineBusy("Too many people are being answered. Try again shortly.")
-            reply = Reply(version=self._serving.version, seed=seed)
+                raise EngineBusy.at(self._limit)
+            ahead = max(0, len(self._growing) - self._room.slots)
+            reply = Reply(version=self._serving.version, seed=seed, ahead=ahead)
             growing = Growing(reply, prompt, sampling)
-            self._growing.add(growing)
+            self._growing[growing] = None
             done = self._serving.write(growing)
         done.add_done_callback(lambda _: self._leave(growing))  # also when it is cancelled
         return growing, done
 
     def _leave(self, growing: Growing) -> None:
         with self._lock:
-            self._growing.discard(growing)
+            self._growing.pop(growing, None)
+            for place, other in enumerate(self._growing):
+                other.move_up(max(0, place - self._room.slots))
 
     def _drain(self, old: Loaded) -> None:
         """Free a version once its last reply has ended; nobody waits for that."""

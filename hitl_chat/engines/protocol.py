@@ -12,6 +12,11 @@ Turn = dict[str, str]
 class EngineBusy(RuntimeError):
     """Too many replies wait already; shown to the person as "try again shortly"."""
 
+    @classmethod
+    def at(cls, limit: int) -> "EngineBusy":
+        """Say that `limit` replies are being written or wait."""
+        return cls(f"{limit} people are being answered or wait already. Try again shortly.")
+
 
 class AdapterRejected(ValueError):
     """An adapter failed its checks; the old version keeps serving, the owner is told."""
@@ -34,12 +39,14 @@ class Sampling:
 class Reply:
     """One answer while it is made. `text` grows; the rest is final once `stop_reason` is set.
 
-    `stop_reason` is `eos`, `length`, `stop` (closed by the caller) or `error`.
+    `stop_reason` is `eos`, `length`, `stop` (closed by the caller) or `error`. While it waits for
+    its turn, `ahead` says how many others wait before it.
     """
 
     version: str
     seed: int
     text: str = ""
+    ahead: int = 0
     prompt_tokens: int = 0
     completion_tokens: int = 0
     first_token_ms: float | None = None
@@ -59,7 +66,7 @@ class Engine(Protocol):
         """The version that the next reply will use."""
 
     def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
-        """Yield the same growing `Reply` after each new piece of text; closing it stops the work.
+        """Yield the same `Reply` whenever it has changed; closing the iterator stops the work.
 
         Raises:
             EngineBusy: the waiting line is full.

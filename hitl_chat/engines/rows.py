@@ -73,6 +73,14 @@ class Row:
                     reply.stop_reason = "length"
         self.news.set()
 
+    def move_up(self, ahead: int) -> None:
+        """Say how many others wait before this one."""
+        with self._lock:
+            if ahead == self.reply.ahead:
+                return
+            self.reply.ahead = ahead
+        self.news.set()
+
     def end(self, reason: str) -> None:
         """End the reply from outside; the text stays as it is, and an earlier end stands."""
         with self._lock:

@@ -133,9 +133,10 @@ class TransformersEngine:
         with self._wake:
             if self._closed:
                 raise EngineBusy("The chat is closing. Try again shortly.")
-            if len(self._inbox) + self._decoding >= self._limit:
-                raise EngineBusy("Too many people are being answered. Try again shortly.")
-            reply = Reply(version=self._version, seed=seed)
+            ahead = len(self._inbox) + self._decoding - self._slots
+            if ahead >= self._limit - self._slots:
+                raise EngineBusy.at(self._limit)
+            reply = Reply(version=self._version, seed=seed, ahead=max(0, ahead))
             row = Row(reply, prompt, sampling, self._base.tokenizer, self._base.stop_ids)
             self._inbox.append(row)
             self._wake.notify()
@@ -171,8 +172,11 @@ class TransformersEngine:
             waiting = [row for row in self._inbox if not row.over]
             room = max(0, self._slots - len(self._rows()))
             for row in waiting[:room]:
+                row.move_up(0)
                 self._prefills.append(Prefill(row, self._runner, self._base.device))
             self._inbox = deque(waiting[room:])
+            for place, row in enumerate(self._inbox):
+                row.move_up(place)
             self._decoding = len(self._rows())
             return not self._closed
 

@@ -1,8 +1,9 @@
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import select
 
 from storage.models import Feedback, Message, Signal
@@ -47,6 +48,22 @@ def test_an_answer_streams_and_carries_its_version(page: Page) -> None:
     answered(page)
     expect(answer).to_contain_text("word59")
     expect(page.locator(".bot-row .print")).to_have_text("base")
+
+
+def test_who_waits_sees_the_question_and_how_many_come_first(
+    context: BrowserContext, tmp_path: Path
+) -> None:
+    busy = Server(tmp_path / "data", SCRIPTED_DELAY="0.5", SCRIPTED_AHEAD="2").start()
+    page = context.new_page()
+    page.goto(busy.url)
+    ready(page)
+    ask(page, "Hello")
+    waiting = page.locator(".bot-row .bar").get_by_role("status").first
+    for told in ("2 before you", "1 before you", ""):
+        expect(waiting).to_have_text(told)
+        expect(page.locator(".user-row .message")).to_have_text("Hello")
+    answered(page)
+    assert busy.end() == 0
 
 
 def test_stop_keeps_what_there_is(page: Page, server: Server) -> None:

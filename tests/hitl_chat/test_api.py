@@ -83,6 +83,17 @@ def test_an_answer_streams_and_ends_done(client: Client, started: dict[str, str]
     assert len({draft["message"] for draft in drafts}) == 1
 
 
+def test_who_waits_is_told_how_many_come_first(tmp_path: Path) -> None:
+    busy = Server(tmp_path / "data", SCRIPTED_DELAY="0.3", SCRIPTED_AHEAD="2").start()
+    client = Client(busy.url, verbose=False)
+    one = client.predict(api_name="/start")
+    drafts = list(client.submit(one["token"], one["conversation"], "Hi", api_name="/chat"))
+    told = [draft.get("ahead") for draft in drafts]
+    assert told[:3] == [2, 1, None]
+    assert told[2:] == [None] * len(told[2:])
+    assert busy.end() == 0
+
+
 def test_updates_come_about_ten_times_a_second(client: Client, started: dict[str, str]) -> None:
     text = " ".join(map(str, range(33)))  # about a second at 0.03 s a word
     job = client.submit(started["token"], started["conversation"], text, api_name="/chat")

@@ -37,6 +37,18 @@ def test_text_grows_and_ends_with_the_models_own_end(growing: Growing) -> None:
     assert reply.duration_ms
 
 
+def test_a_place_in_the_line_only_gets_better_and_ends_with_the_first_text(
+    growing: Growing,
+) -> None:
+    growing.reply.ahead = 3
+    growing.move_up(5)
+    assert growing.reply.ahead == 3
+    growing.move_up(2)
+    assert growing.reply.ahead == 2
+    growing.hear(piece("Hel", 1))
+    assert growing.reply.ahead == 0
+
+
 def test_the_longest_answer_ends_by_its_length(growing: Growing) -> None:
     growing.hear(piece("so \N{REPLACEMENT CHARACTER}", 20, "length"))
     assert (growing.reply.text, growing.reply.stop_reason) == ("so ", "length")

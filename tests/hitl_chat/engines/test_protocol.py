@@ -10,7 +10,7 @@ from hitl_chat.engines.llamacpp import LlamaCppEngine
 from hitl_chat.engines.protocol import AdapterRejected, Engine, Reply, Sampling
 from hitl_chat.engines.transformers import TransformersEngine
 from storage.models import BASE_VERSION
-from tests.hitl_chat.engines.asking import GREEDY, QUESTIONS, asked, last
+from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
 from training.gguf import read
 from training.policy import Base
 
@@ -100,6 +100,27 @@ def test_swaps_under_load_never_mix_versions(
         thread.join()
     assert len(replies) == 20
     assert [r.text for r in replies] == [alone[r.version] for r in replies]
+
+
+def test_who_waits_is_told_how_many_come_first(tiny_model: Path, base: Base) -> None:
+    gguf = read(tiny_model / "tiny.gguf")
+    engines: list[Engine] = [
+        LlamaCppEngine(str(tiny_model), gguf, 200, slots=1, waiting=4, threads=1),
+        TransformersEngine(base, slots=1, waiting=4),
+    ]
+    for engine in engines:
+        streams = [engine.stream(asked(question), LONG, 1) for question in QUESTIONS]
+        replies = [next(stream) for stream in streams]
+        assert [reply.ahead for reply in replies] == [0, 0, 1, 2]
+        streams[1].close()  # type: ignore[attr-defined]
+        while replies[3].ahead == 2:
+            next(streams[3])
+        assert replies[2].ahead == 0
+        streams[0].close()  # type: ignore[attr-defined]
+        for stream in streams[2:]:
+            list(stream)
+        assert [reply.ahead for reply in replies[2:]] == [0, 0]
+        engine.close()
 
 
 def test_a_conversation_longer_than_the_model_sees_is_still_answered(
