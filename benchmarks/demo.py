@@ -18,9 +18,11 @@ from typing import Any
 
 from gradio_client import Client
 
-from benchmarks.people import Answer, Crowd, examine, friendly, prompts, wins
+from benchmarks.exams import examine, prompts, wins
+from benchmarks.people import Crowd, friendly
 from benchmarks.running import ServerFailed, serving
 from benchmarks.simulate import MAX_NEW_TOKENS, mean, models_shared
+from benchmarks.visits import Answer
 
 UNSEEN = 32
 TRAIN_SECONDS = 900

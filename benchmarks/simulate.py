@@ -19,8 +19,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.people import Answer, Crowd, TasteError, examine, load_taste, prompts, wins
+from benchmarks.exams import examine, prompts, wins
+from benchmarks.people import Crowd
+from benchmarks.rater import TasteError, load_taste
 from benchmarks.running import ROOT
+from benchmarks.visits import Answer
 from hitl_chat.engines import choice
 from hitl_chat.follower import Follower
 from hitl_chat.service import Draft, Service

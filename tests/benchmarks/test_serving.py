@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.bench import Bench
 from benchmarks.clients import busy
-from benchmarks.people import prompts
+from benchmarks.exams import prompts
 from benchmarks.serving import SECTIONS, main
 from benchmarks.speed import questions_for
 from hitl_chat.engines.protocol import EngineBusy
