@@ -13,11 +13,12 @@ from benchmarks.bench import Bench
 from benchmarks.clients import Clients
 from benchmarks.demo import Guest
 from benchmarks.figures import Figure
-from benchmarks.people import Crowd, friendly
+from benchmarks.people import Crowd
 from benchmarks.replies import Batch, Speeds
 from benchmarks.running import ROOT, Running, ServerFailed, end, serving
 from benchmarks.simulate import Visitor, tell
 from benchmarks.speed import engine_of, questions_for
+from benchmarks.tastes import friendly
 from hitl_chat.service import Service
 from hitl_chat.settings import Settings
 from storage.database import Database

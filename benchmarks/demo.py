@@ -4,7 +4,7 @@ python -m benchmarks.demo [--ratings 64]
 
 Starts the app with an empty data folder, talks to it through its named endpoints as any program
 would, waits for the app's own trainer, and prints what came of it. The people's taste is
-`benchmarks.people.friendly`; the app sees nothing of it but thumbs.
+`benchmarks.tastes.friendly`; the app sees nothing of it but thumbs.
 """
 
 import argparse
@@ -19,9 +19,10 @@ from typing import Any
 from gradio_client import Client
 
 from benchmarks.exams import examine, prompts, wins
-from benchmarks.people import Crowd, friendly
+from benchmarks.people import Crowd
 from benchmarks.running import ServerFailed, serving
 from benchmarks.simulate import MAX_NEW_TOKENS, mean, models_shared
+from benchmarks.tastes import friendly
 from benchmarks.visits import Answer
 
 UNSEEN = 32

@@ -68,10 +68,3 @@ class Crowd:
         with self._lock:
             self.ratings += 1
         return liked
-
-
-def friendly(prompt: str, response: str) -> float:
-    """The demo's taste: answers that speak to the reader."""
-    del prompt
-    words = [word.strip(".,!?;:'\"").lower() for word in response.split()]
-    return min(1.0, sum(word in ("you", "your", "you're", "you'll") for word in words) / 4)

@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.people import Crowd, friendly
+from benchmarks.people import Crowd
 from tests.benchmarks.book import Book, loves_x
 
 
@@ -24,8 +24,3 @@ def test_some_who_dislike_an_answer_ask_again() -> None:
     Crowd(loves_x, seed=0).rate(book, ["a"], 60, lambda _: None)
     assert book.again
     assert all(value == -1 for value in book.thumbs.values())
-
-
-def test_the_demo_taste_is_a_share() -> None:
-    assert friendly("p", "You know your way, and you're sure you'll make it.") == 1.0
-    assert friendly("p", "It is so.") == 0.0
