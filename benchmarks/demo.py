@@ -18,8 +18,8 @@ from typing import Any
 
 from gradio_client import Client
 
+from benchmarks.crowd import Crowd
 from benchmarks.exams import examine, prompts, wins
-from benchmarks.people import Crowd
 from benchmarks.running import ServerFailed, serving
 from benchmarks.simulate import MAX_NEW_TOKENS, mean, models_shared
 from benchmarks.tastes import friendly
@@ -91,7 +91,7 @@ def _tour(guest: Guest, ratings: int) -> int:
     before, first = examine(guest, friendly, unseen)
     say(f"Before: version {first[0].version}, true rating {mean(before):.3f} on {UNSEEN} prompts.")
     crowd = Crowd(friendly, 0)
-    crowd.rate(guest, rated, ratings, lambda n: say(f"{n} of {ratings} ratings given."))
+    crowd.rate(lambda: guest, rated, ratings, lambda n: say(f"{n} of {ratings} ratings given."))
     cycle = _wait_for_cycle(guest, say)
     after, answers = examine(guest, friendly, unseen)
     versions = sorted({answer.version for answer in answers})
