@@ -105,9 +105,9 @@ def test_no_answer_is_liked_by_nobody(taste: Taste) -> None:
 @by_name
 @pytest.mark.parametrize("piece", ["you ", "!", '."', "1,", "- a\n", ", so ", "A", "a'", " ", "_!"])
 def test_huge_answers_are_judged_at_once(taste: Taste, piece: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     assert 0.0 <= taste(TEA, piece * 1_000_000 + "_a") <= 1.0
-    assert time.monotonic() - begun < 2
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("taste", set(TASTES) - {brief}, ids=lambda taste: str(taste.__name__))
