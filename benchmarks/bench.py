@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import cycle, islice
 from pathlib import Path
 
-from benchmarks.people import prompts
+from benchmarks.exams import prompts
 from benchmarks.running import ROOT, ServerFailed
 from benchmarks.simulate import models_shared
 from hitl_chat.engines.protocol import Sampling

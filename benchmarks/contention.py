@@ -11,13 +11,15 @@ from contextlib import ExitStack, closing, contextmanager
 
 from benchmarks.bench import Bench
 from benchmarks.clients import Clients
+from benchmarks.crowd import Crowd
 from benchmarks.demo import Guest
 from benchmarks.figures import Figure
-from benchmarks.people import Crowd, friendly
 from benchmarks.replies import Batch, Speeds
 from benchmarks.running import ROOT, Running, ServerFailed, end, serving
-from benchmarks.simulate import Visitor, tell
+from benchmarks.simulate import tell
 from benchmarks.speed import engine_of, questions_for
+from benchmarks.tastes import friendly
+from benchmarks.visitor import Visitor
 from hitl_chat.service import Service
 from hitl_chat.settings import Settings
 from storage.database import Database
@@ -76,7 +78,7 @@ def _give_ratings(bench: Bench) -> None:
         settings = Settings.from_env(bench.env)
         service = Service(database, engine, settings, train_after=RATINGS)
         asked = bench.questions(RATINGS)
-        Crowd(friendly, 0).rate(Visitor(service), asked, RATINGS, lambda _: None)
+        Crowd(friendly, 0).rate(lambda: Visitor(service), asked, RATINGS, lambda _: None)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ python -m benchmarks.demo [--ratings 64]
 
 Starts the app with an empty data folder, talks to it through its named endpoints as any program
 would, waits for the app's own trainer, and prints what came of it. The people's taste is
-`benchmarks.people.friendly`; the app sees nothing of it but thumbs.
+`benchmarks.tastes.friendly`; the app sees nothing of it but thumbs.
 """
 
 import argparse
@@ -18,9 +18,12 @@ from typing import Any
 
 from gradio_client import Client
 
-from benchmarks.people import Answer, Crowd, examine, friendly, prompts, wins
+from benchmarks.crowd import Crowd
+from benchmarks.exams import examine, prompts, wins
 from benchmarks.running import ServerFailed, serving
 from benchmarks.simulate import MAX_NEW_TOKENS, mean, models_shared
+from benchmarks.tastes import friendly
+from benchmarks.visits import Answer
 
 UNSEEN = 32
 TRAIN_SECONDS = 900
@@ -88,7 +91,7 @@ def _tour(guest: Guest, ratings: int) -> int:
     before, first = examine(guest, friendly, unseen)
     say(f"Before: version {first[0].version}, true rating {mean(before):.3f} on {UNSEEN} prompts.")
     crowd = Crowd(friendly, 0)
-    crowd.rate(guest, rated, ratings, lambda n: say(f"{n} of {ratings} ratings given."))
+    crowd.rate(lambda: guest, rated, ratings, lambda n: say(f"{n} of {ratings} ratings given."))
     cycle = _wait_for_cycle(guest, say)
     after, answers = examine(guest, friendly, unseen)
     versions = sorted({answer.version for answer in answers})

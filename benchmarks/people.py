@@ -1,162 +1,176 @@
 """Simulated people: they ask, read, and rate by a taste that nobody else is told.
 
-The trainer sees their thumbs, drafts and choices, never the taste itself.
-Knows what people can do, not whether they do it over HTTP or in this process.
+The trainer sees their thumbs, drafts, choices and clicks, never the taste itself.
+Knows one person at a time: not who else chats, nor when, nor over what.
 """
 
-import importlib.util
 import random
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
-from threading import Lock
-from typing import Protocol
 
-Taste = Callable[[str, str], float]
-"""Maps prompt and response to how much a person likes it, 0 to 1."""
+from benchmarks.minds import Mind, Temper
+from benchmarks.mix import Mix
+from benchmarks.visits import Answer, Page, Visit
+from benchmarks.wording import words
 
-PROMPTS = Path(__file__).parent / "prompts.txt"
-AT_ONCE = 8
-"""People who chat at the same time."""
 AGAIN = 0.15
 """How often someone who dislikes an answer asks for another draft."""
-
-
-class TasteError(ValueError):
-    """A rater function can't be used; shown to whoever starts the simulation."""
-
-
-@dataclass(frozen=True)
-class Answer:
-    """One answer that a person got."""
-
-    message: str
-    text: str
-    version: str
-
-
-class Visit(Protocol):
-    """One person's chat: what the product lets people do."""
-
-    def ask(self, text: str) -> Answer:
-        """Ask in a new conversation."""
-
-    def regenerate(self, message: str) -> Answer:
-        """Ask for another draft."""
-
-    def rate(self, message: str, value: int) -> None:
-        """Give a thumb: 1 or -1."""
+SILENTLY_AGAIN = 0.5
+"""The same of someone who says nothing about it."""
+NO_MATTER = 0.02
+"""Drafts that are felt to be closer than this are a tie."""
+GLANCE_MS, WORD_MS = 900.0, 250.0
+"""How long a look at an answer takes at least; how long it takes to read a word of it."""
+COPIES = 0.3
+"""How often a liked answer is copied."""
 
 
 @dataclass
-class Crowd:
-    """People of one taste. Each likes what is better than what they have seen so far.
+class Turn:
+    """One question of one person. All that is left to chance in it comes from its own source."""
 
-    Expecting nothing, a person of a taste that the model rarely meets would dislike everything,
-    and say nothing by it.
-    """
-
-    taste: Taste
-    seed: int
-    seen: list[float] = field(default_factory=list)
-    ratings: int = 0
-    _lock: Lock = field(default_factory=Lock)
-
-    def likes(self, prompt: str, text: str) -> bool:
-        """Compare an answer with what this crowd has come to expect."""
-        score = judge(self.taste, prompt, text)
-        with self._lock:
-            expected = sum(self.seen) / len(self.seen) if self.seen else 0.5
-            self.seen.append(score)
-        return score > expected
-
-    def rate(
-        self, visit: Visit, prompts: Sequence[str], number: int, tell: Callable[[int], None]
-    ) -> None:
-        """Ask and rate until `number` thumbs are given; `tell` hears how many there are."""
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            turn = 0
-            while self.ratings < number:
-                # As many at once as can't give more thumbs than are wanted.
-                group = min(AT_ONCE, max(1, (number - self.ratings) // 2))
-                asked = [prompts[(turn + i) % len(prompts)] for i in range(group)]
-                turn += group
-                seeds = [self.seed * 1_000_003 + turn + i for i in range(group)]
-                patience = AGAIN if number - self.ratings > 1 else 0.0
-                list(pool.map(partial(self._one, visit, patience), asked, seeds))
-                tell(self.ratings)
-
-    def _one(self, visit: Visit, patience: float, prompt: str, seed: int) -> None:
-        answer = visit.ask(prompt)
-        liked = self._thumb(visit, prompt, answer)
-        if not liked and random.Random(seed).random() < patience:
-            self._thumb(visit, prompt, visit.regenerate(answer.message))
-
-    def _thumb(self, visit: Visit, prompt: str, answer: Answer) -> bool:
-        liked = self.likes(prompt, answer.text)
-        visit.rate(answer.message, 1 if liked else -1)
-        with self._lock:
-            self.ratings += 1
-        return liked
+    person: "Person"
+    prompt: str
+    chance: random.Random
+    again: int = 0
+    """How many more drafts they have the patience for."""
 
 
-def examine(visit: Visit, taste: Taste, prompts: Sequence[str]) -> tuple[list[float], list[Answer]]:
-    """Return the true score of one answer to each prompt; nothing is rated."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(visit.ask, prompts))
-    scores = [judge(taste, p, a.text) for p, a in zip(prompts, answers, strict=True)]
-    return scores, answers
+@dataclass
+class Person(ABC):
+    """Someone who asks, and does something about the answer."""
+
+    kind: str
+    mind: Mind
+    open: Callable[[], Visit]
+    given: Counter[str]
+    """How much each kind of people has given."""
+    _visit: Visit | None = field(default=None, init=False)
+
+    @abstractmethod
+    def hear(self, turn: Turn, drafts: tuple[Answer, ...]) -> bool:
+        """Do something about an answer, or about two side by side; True wants another draft."""
+
+    @property
+    def visit(self) -> Visit:
+        """Their chat."""
+        if self._visit is None:
+            raise RuntimeError("They haven't arrived.")
+        return self._visit
+
+    @property
+    def page(self) -> Page:
+        """The same, for what only a page can do."""
+        if not isinstance(self.visit, Page):
+            raise TypeError("These people have no browser, so they can't compare or be noted.")
+        return self.visit
+
+    def arrive(self) -> None:
+        """Open their chat when they first come."""
+        self._visit = self._visit or self.open()
+
+    def patience(self, chance: random.Random) -> int:
+        """Draw how many more drafts they would ask for."""
+        del chance
+        return 0
+
+    def ask(self, turn: Turn) -> tuple[Answer, ...]:
+        """Ask, and wait for the answer; several people do so at once."""
+        return (self.visit.ask(turn.prompt),)
+
+    def leave(self) -> None:  # noqa: B027 - most people have no more to do
+        """Go, with nothing left to tell."""
+
+    def thumb(self, answer: Answer, value: int) -> None:
+        """Give a thumb."""
+        self.visit.rate(answer.message, value)
+        self.given[self.kind] += 1
 
 
-def judge(taste: Taste, prompt: str, text: str) -> float:
-    """Ask the taste.
+@dataclass
+class Reader(Person):
+    """Someone whose page may note how long they look at an answer, and whether they copy it."""
 
-    Raises:
-        TasteError: it didn't return a number from 0 to 1.
-    """
-    score: object = taste(prompt, text)
-    if not isinstance(score, int | float) or not 0.0 <= score <= 1.0:
-        raise TasteError(f"The rater returned {score!r}. Return a number from 0 to 1.")
-    return float(score)
+    temper: Temper
+    _looked: bool = field(default=False, init=False)
 
+    def feels(self, turn: Turn, *drafts: Answer) -> list[float]:
+        """Return what they feel about each draft; above 0 is liked."""
+        better = self.mind.better(turn.prompt, *(draft.text for draft in drafts))
+        return [self.temper.feels(one, turn.chance) for one in better]
 
-def load_taste(where: str) -> Taste:
-    """Load `FILE.py:FUNCTION`.
+    def look(self, turn: Turn, answer: Answer, *, liked: bool) -> None:
+        """Read, and perhaps copy, an answer that is liked; leave another one quickly."""
+        dwell = GLANCE_MS + (WORD_MS * len(words(answer.text)) if liked else 0.0)
+        copied = len(answer.text) if liked and turn.chance.random() < COPIES else 0
+        self.page.look(answer.message, dwell * turn.chance.uniform(0.5, 1.5), copied)
+        self._looked = True
 
-    Raises:
-        TasteError: no such file or function.
-    """
-    file, _, name = where.rpartition(":")
-    path = Path(file)
-    if not path.is_file():
-        raise TasteError(f"No rater in '{where}'. Use FILE.py:FUNCTION with a file that exists.")
-    spec = importlib.util.spec_from_file_location("rater", path)
-    if spec is None or spec.loader is None:
-        raise TasteError(f"'{path}' is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    taste = getattr(module, name, None)
-    if not callable(taste):
-        raise TasteError(f"'{path}' has no function '{name}'.")
-    return taste  # type: ignore[no-any-return]
+    def leave(self) -> None:
+        """Close the page, which tells then what was looked at."""
+        if self._looked:
+            self.page.leave()
+            self._looked = False
 
 
-def prompts(seed: int, unseen: int) -> tuple[list[str], list[str]]:
-    """Return (prompts to rate, prompts that nobody rates), shuffled by `seed`."""
-    lines = [line for line in PROMPTS.read_text(encoding="utf-8").splitlines() if line]
-    random.Random(seed).shuffle(lines)
-    return lines[unseen:], lines[:unseen]
+@dataclass
+class Silent(Reader):
+    """Someone who rates nothing: they read, copy, ask again, or go."""
+
+    def patience(self, chance: random.Random) -> int:
+        """Ask again rather than say why."""
+        return int(chance.random() < SILENTLY_AGAIN)
+
+    def hear(self, turn: Turn, drafts: tuple[Answer, ...]) -> bool:
+        """Only look."""
+        (answer,) = drafts
+        liked = self.feels(turn, answer)[0] > 0
+        self.look(turn, answer, liked=liked)
+        self.given[self.kind] += 1
+        return not liked
 
 
-def wins(after: Sequence[float], before: Sequence[float]) -> float:
-    """Return the share of prompts answered better than before; ties count half."""
-    return sum((a > b) + 0.5 * (a == b) for a, b in zip(after, before, strict=True)) / len(after)
+@dataclass
+class Honest(Reader):
+    """Someone who says what they think, as far as they know it and hit the right thumb."""
 
+    habits: Mix
 
-def friendly(prompt: str, response: str) -> float:
-    """The demo's taste: answers that speak to the reader."""
-    del prompt
-    words = [word.strip(".,!?;:'\"").lower() for word in response.split()]
-    return min(1.0, sum(word in ("you", "your", "you're", "you'll") for word in words) / 4)
+    def patience(self, chance: random.Random) -> int:
+        """Some ask again."""
+        return int(chance.random() < AGAIN)
+
+    def ask(self, turn: Turn) -> tuple[Answer, ...]:
+        """Ask for one answer, or now and then for two."""
+        if turn.chance.random() < self.habits.compare:
+            return self.page.compare(turn.prompt)
+        return super().ask(turn)
+
+    def hear(self, turn: Turn, drafts: tuple[Answer, ...]) -> bool:
+        """Rate one answer, or choose between two."""
+        felt = self.feels(turn, *drafts)
+        if self.habits.silent:  # what is noted of the silent is noted of everyone
+            for draft, feeling in zip(drafts, felt, strict=True):
+                self.look(turn, draft, liked=feeling > 0)
+        if len(drafts) > 1:
+            self._choose(turn, drafts, felt)
+            return False
+        liked = felt[0] > 0
+        slip = turn.chance.random() < self.habits.noise
+        self.thumb(drafts[0], 1 if liked != slip else -1)
+        return not liked
+
+    def _choose(self, turn: Turn, drafts: tuple[Answer, ...], felt: list[float]) -> None:
+        (first, second), (one, other) = drafts, felt
+        chosen, rejected = (first, second) if one > other else (second, first)
+        verdict = "better"
+        if turn.chance.random() < self.habits.position_bias:
+            chosen, rejected = first, second
+        elif abs(one - other) <= NO_MATTER:
+            verdict = "tie" if max(felt) > 0 else "both_bad"
+        if turn.chance.random() < self.habits.noise:
+            chosen, rejected = rejected, chosen
+        self.page.choose(chosen.message, rejected.message, verdict)
+        self.given["choices"] += 1

@@ -4,7 +4,8 @@ python -m benchmarks.simulate --rater FILE.py:FUNCTION --ratings 128 --seed 0
 
 Starts from an empty data folder, chats and rates through the service, runs one cycle in the
 trainer's own process and prints JSON lines. The last one holds `before` and `after`: the rater's
-true mean score on prompts that it never rated. `FUNCTION(prompt, response)` returns 0 to 1.
+true mean score on prompts that it never rated. `FUNCTION(prompt, response)` returns 0 to 1; some
+are in `benchmarks/tastes.py`. Flags say who else chats, and how people err: see `--help`.
 """
 
 import argparse
@@ -19,67 +20,53 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.people import Answer, Crowd, TasteError, examine, load_taste, prompts, wins
+from benchmarks.crowd import Crowd
+from benchmarks.exams import examine, prompts, wins
+from benchmarks.mix import Mix, MixError, add_flags
+from benchmarks.rater import TasteError, load_taste
 from benchmarks.running import ROOT
+from benchmarks.visitor import Visitor
 from hitl_chat.engines import choice
 from hitl_chat.follower import Follower
-from hitl_chat.service import Draft, Service
+from hitl_chat.service import Service
 from hitl_chat.settings import Settings, SettingsError
 from storage.database import Database
 from storage.home import Home, HomeError
 from training.config import ConfigError, TrainingConfig
 
-UNSEEN = 48
 MAX_NEW_TOKENS = "64"
-
-
-class Visitor:
-    """A person who uses the service in this process."""
-
-    def __init__(self, service: Service) -> None:
-        self._service = service
-        self._rater = service.start()
-
-    def ask(self, text: str) -> Answer:
-        """Ask in a new conversation."""
-        started = self._service.start(self._rater.token)
-        return _last(self._service.ask(started.rater, started.conversation, text))
-
-    def regenerate(self, message: str) -> Answer:
-        """Ask for another draft."""
-        return _last(self._service.regenerate(self._rater.rater, message))
-
-    def rate(self, message: str, value: int) -> None:
-        """Give a thumb."""
-        self._service.rate(self._rater.rater, message, value)
-
-
-def _last(drafts: Any) -> Answer:  # noqa: ANN401 - any iterator of drafts
-    draft: Draft | None = None
-    for draft in drafts:  # noqa: B007 - the last one is wanted
-        pass
-    if draft is None:
-        raise RuntimeError("The service answered nothing.")
-    return Answer(draft.message, draft.text, draft.version)
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run as a command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.simulate")
-    parser.add_argument("--rater", required=True, metavar="FILE.py:FUNCTION")
-    parser.add_argument("--ratings", type=int, default=128, help="thumbs to give, 1 or more")
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args(argv)
-    if options.ratings < 1:
-        parser.error(f"--ratings is {options.ratings}; use 1 or more")
+    options = _options(argv)
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         try:
-            crowd = Crowd(load_taste(options.rater), options.seed)
-            return _simulate(crowd, options.ratings, _environment(env, folder), stack)
+            crowd = Crowd(load_taste(options.rater), options.seed, options.mix)
+            return _simulate(crowd, options, _environment(env, folder), stack)
         except (TasteError, SettingsError, ConfigError, HomeError) as error:
             sys.stderr.write(f"{error}\n")
             return 2
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.simulate")
+    parser.add_argument("--rater", required=True, metavar="FILE.py:FUNCTION")
+    parser.add_argument("--ratings", type=int, default=128, help="honest thumbs to give")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--unseen", type=int, default=48, help="prompts that nobody rates")
+    parser.add_argument("--samples", type=int, default=1, help="answers to each of these")
+    add_flags(parser)
+    options = parser.parse_args(argv)
+    for name, most in (("ratings", 100_000), ("unseen", 200), ("samples", 100)):
+        if not 1 <= getattr(options, name) <= most:
+            parser.error(f"--{name} is {getattr(options, name)}; use 1 to {most}")
+    try:
+        options.mix = Mix.from_options(options)
+    except MixError as error:
+        parser.error(str(error))
+    return options
 
 
 def _environment(env: Mapping[str, str], folder: str) -> dict[str, str]:
@@ -95,7 +82,9 @@ def models_shared(env: Mapping[str, str], folder: Path) -> None:
     (folder / "models").symlink_to(models, target_is_directory=True)
 
 
-def _simulate(crowd: Crowd, number: int, env: dict[str, str], stack: ExitStack) -> int:
+def _simulate(
+    crowd: Crowd, options: argparse.Namespace, env: dict[str, str], stack: ExitStack
+) -> int:
     begun = time.monotonic()
     settings, config = Settings.from_env(env), TrainingConfig.from_env(env)
     engine = choice.load(settings)
@@ -104,23 +93,27 @@ def _simulate(crowd: Crowd, number: int, env: dict[str, str], stack: ExitStack) 
     stack.callback(database.close)
     service = Service(database, engine, settings, train_after=config.train_after)
     follower = Follower(database, engine, settings.home, service.report)
-    visit = Visitor(service)
-    rated, unseen = prompts(crowd.seed, UNSEEN)
+    examiner = Visitor(service)
+    rated, unseen = prompts(crowd.seed, options.unseen)
 
-    before, _ = examine(visit, crowd.taste, unseen)
+    before, _ = examine(examiner, crowd.taste, unseen, options.samples)
     tell(step="before", score=mean(before), seconds=_since(begun))
     crowd.rate(
-        visit, rated, number, lambda n: tell(step="rating", ratings=n, seconds=_since(begun))
+        lambda: Visitor(service),
+        rated,
+        options.ratings,
+        lambda n: tell(step="rating", ratings=n, seconds=_since(begun)),
     )
     trained = train(env, config.seed + crowd.seed)
     tell(step="trained", seconds=_since(begun), **trained)
     follower.look()
-    after, answers = examine(visit, crowd.taste, unseen)
+    after, answers = examine(examiner, crowd.taste, unseen, options.samples)
     tell(
         before=mean(before),
         after=mean(after),
         win_rate=wins(after, before),
         ratings=crowd.ratings,
+        given=dict(crowd.given),
         seconds=_since(begun),
         version=answers[-1].version,
         verdict=trained.get("verdict"),
