@@ -24,6 +24,7 @@ from transformers.pytorch_utils import Conv1D
 from storage.home import Home
 from training.config import TrainingConfig
 from training.gguf import PACKAGED, locate, read
+from training.projection import chosen_logprobs
 from training.vocabulary import pre_tokenizer
 
 CONVERTED = "smollm2-2"
@@ -56,8 +57,17 @@ class Base:
         return self.model.device
 
 
-def load_base(model: str, home: Home) -> Base:
+def quick_dtype() -> torch.dtype:
+    """Return what this machine multiplies fastest; half the bits are twice as fast where it can."""
+    able = getattr(torch.cpu, "get_capabilities", dict[str, Any])()  # new in torch 2.12
+    halves = torch.cuda.is_available() or able.get("avx512_bf16") or able.get("amx_bf16")
+    return torch.bfloat16 if halves else torch.float32
+
+
+def load_base(model: str, home: Home, dtype: torch.dtype | None = None) -> Base:
     """Load `model`: the packaged one, a local folder, or a Hub id.
+
+    In `dtype`, or, left out, in bfloat16 on a GPU and float32 elsewhere.
 
     Raises:
         ModelMissing: nothing readable is there.
@@ -67,7 +77,7 @@ def load_base(model: str, home: Home) -> Base:
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
         network: Any = AutoModelForCausalLM.from_pretrained(
-            source, dtype=torch.bfloat16 if cuda else torch.float32
+            source, dtype=dtype or (torch.bfloat16 if cuda else torch.float32)
         )
     except (OSError, ValueError) as error:
         raise ModelMissing(
@@ -192,37 +202,10 @@ class Policy:
         with self.peft.disable_adapter():
             yield
 
-    def logits(self, hidden: Tensor) -> Tensor:
-        """Project hidden states to the vocabulary, in float32; the costliest step of all."""
+    def logprobs(self, hidden_ND: Tensor, ids_N: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log-probability N and entropy N of each token, given the state before it."""
         head = self.base.model.get_output_embeddings()
-        projected: Tensor = head(hidden)
-        return projected.float()
-
-    @torch.no_grad()
-    def generate(
-        self, prompts: list[list[int]], max_new_tokens: int, temperature: float
-    ) -> list[list[int]]:
-        """Draw one answer to each prompt by plain sampling; `temperature` 0 is greedy.
-
-        Plain, because with top-k or top-p the KL to the base could go below zero
-        (huggingface/trl#1005).
-        """
-        pad = self.base.tokenizer.pad_token_id
-        width = max(map(len, prompts))
-        ids = torch.tensor([[pad] * (width - len(p)) + p for p in prompts])
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-        draw: dict[str, Any] = {"do_sample": False}
-        if temperature > 0:
-            draw = {"do_sample": True, "temperature": temperature, "top_k": 0, "top_p": 1.0}
-        out = self.peft.generate(
-            input_ids=ids.to(self.base.device),
-            attention_mask=mask.to(self.base.device),
-            max_new_tokens=max_new_tokens,
-            eos_token_id=sorted(self.base.stop_ids),
-            pad_token_id=pad,
-            **draw,
-        )
-        return [_until_stop(row, self.base.stop_ids) for row in out[:, width:].tolist()]
+        return chosen_logprobs(hidden_ND, head.weight, getattr(head, "bias", None), ids_N)
 
 
 def gradient_step(
@@ -234,14 +217,6 @@ def gradient_step(
     length = float(nn.utils.clip_grad_norm_(trained, norm))
     optimiser.step()
     return length
-
-
-def _until_stop(ids: list[int], stop_ids: frozenset[int]) -> list[int]:
-    """Cut after the first id that ends an answer; that id stays, so that ending is learnt too."""
-    for place, token in enumerate(ids):
-        if token in stop_ids:
-            return ids[: place + 1]
-    return ids
 
 
 def _lora(model: PreTrainedModel, rank: int, layers: range) -> LoraConfig:

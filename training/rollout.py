@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from training.config import TrainingConfig
+from training.decoding import generate
 from training.policy import Base, Policy
 from training.prompts import Turn, harmless, render
 
@@ -56,10 +57,7 @@ def draw(
 ) -> Answers:
     """Let the policy answer each prompt once."""
     heads = [render(policy.base.tokenizer, turns, config.max_prompt) for turns in prompts]
-    tails: list[list[int]] = []
-    for start in range(0, len(heads), CHUNK):
-        part = heads[start : start + CHUNK]
-        tails += policy.generate(part, config.max_answer, temperature)
+    tails = generate(policy.base, heads, config.max_answer, temperature)
     return encode(policy, list(prompts), heads, tails)
 
 
@@ -91,7 +89,7 @@ def encode(
     pad = base.tokenizer.pad_token_id
     ids_BT = pad_sequence(rows, batch_first=True, padding_value=pad).to(base.device)
     mask_BT = pad_sequence(masks, batch_first=True).to(base.device)
-    trunk_BTD = torch.cat([policy.trunk(part) for part in ids_BT.split(CHUNK)])
+    trunk_BTD = _trunk(policy, ids_BT, torch.tensor([len(row) for row in rows]))
     return Answers(
         turns,
         [base.tokenizer.decode(tail, skip_special_tokens=True) for tail in tails],
@@ -99,8 +97,29 @@ def encode(
         mask_BT,
         torch.tensor([bool(tail) and tail[-1] in base.stop_ids for tail in tails]),
         trunk_BTD,
-        _means(token_features(base, ids_BT, trunk_BTD), mask_BT.cpu()),
+        torch.cat(
+            [
+                _means(token_features(base, ids, trunk), mask.cpu())
+                for ids, trunk, mask in zip(
+                    ids_BT.split(CHUNK), trunk_BTD.split(CHUNK), mask_BT.split(CHUNK), strict=True
+                )
+            ]
+        ),
     )
+
+
+def _trunk(policy: Policy, ids_BT: Tensor, length_B: Tensor) -> Tensor:
+    """Run the frozen layers, answers of one length together: little of a batch is padding then."""
+    trunk_BTD: Tensor | None = None
+    for rows in length_B.argsort().split(CHUNK):
+        width = int(length_B[rows].max())
+        part = policy.trunk(ids_BT[rows, :width])
+        if trunk_BTD is None:
+            trunk_BTD = part.new_zeros(*ids_BT.shape, part.shape[-1])
+        trunk_BTD[rows, :width] = part
+    if trunk_BTD is None:
+        raise ValueError("There is no answer to encode.")
+    return trunk_BTD
 
 
 def token_features(base: Base, ids_BT: Tensor, trunk_BTD: Tensor) -> Tensor:
@@ -128,11 +147,7 @@ def logprobs(policy: Policy, answers: Answers) -> tuple[Tensor, Tensor, Tensor]:
     hidden_BTD = policy.top(answers.trunk_BTD)
     before_BTD = hidden_BTD[:, :-1]  # the state that predicts the next token
     mask = answers.mask_BT[:, 1:]
-    logits_NV = policy.logits(before_BTD[mask])
-    all_NV = torch.log_softmax(logits_NV, -1)
-    chosen_N = all_NV.gather(1, answers.ids_BT[:, 1:][mask][:, None])[:, 0]
-    with torch.no_grad():
-        entropy_N = -(all_NV.exp() * all_NV).sum(-1)
+    chosen_N, entropy_N = policy.logprobs(before_BTD[mask], answers.ids_BT[:, 1:][mask])
     return _spread(chosen_N, mask), _spread(entropy_N, mask), before_BTD
 
 

@@ -30,7 +30,7 @@ from storage.models import now
 from training.config import ConfigError, TrainingConfig
 from training.cycle import PHASES, Outcome, Report, Workshop, run
 from training.gguf import PACKAGED
-from training.policy import ModelMissing, load_base
+from training.policy import ModelMissing, load_base, quick_dtype
 
 log = logging.getLogger("training")
 
@@ -137,7 +137,7 @@ def _cycle(
     with _progress(bar=bar) as report:
         report("mark", 0.0, "loading the model")
         # Loaded for each cycle: between cycles the memory belongs to chat.
-        return run(Workshop(database, home, load_base(model, home), config), report)
+        return run(Workshop(database, home, load_base(model, home, quick_dtype()), config), report)
 
 
 @contextmanager

@@ -6,92 +6,18 @@ Shapes: B rows, T cached tokens, V vocabulary. Rows are padded on the left, with
 ids, so that no row's numbers depend on its neighbours.
 """
 
-import inspect
 from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
-from transformers.cache_utils import DynamicLayer
+from transformers import DynamicCache
 
 from hitl_chat.engines.rows import Row
+from training.forward import Runner
 
 CHUNK = 128
 """Prompt tokens that are read between two steps: long prompts don't stall other people's text."""
-ROOM = 64
-"""Tokens that a cache can take before it is copied to a bigger place."""
-
-
-class RoomyLayer(DynamicLayer):
-    """A cache layer that appends in place; the stock one copies all of the past for each token."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._room: tuple[Tensor, Tensor] | None = None
-
-    def update(
-        self,
-        key_states: Tensor,
-        value_states: Tensor,
-        *args: Any,  # noqa: ANN401, ARG002 - as in the class above
-        **kwargs: Any,  # noqa: ANN401, ARG002
-    ) -> tuple[Tensor, Tensor]:
-        """Append, and return all keys and values."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        old = self.get_seq_length()
-        new = old + key_states.shape[-2]
-        if self._room is None or self._room[0].shape[-2] < new:
-            self._room = (
-                _roomy(self.keys, key_states, old, new + ROOM),
-                _roomy(self.values, value_states, old, new + ROOM),
-            )
-        keys, values = self._room
-        keys[..., old:new, :] = key_states
-        values[..., old:new, :] = value_states
-        self.keys, self.values = keys[..., :new, :], values[..., :new, :]
-        return self.keys, self.values
-
-    def replace(self, keys: Tensor, values: Tensor) -> None:
-        """Hold these instead."""
-        self.keys, self.values, self._room = keys, values, None
-
-
-def _roomy(past: Any, fresh: Tensor, length: int, capacity: int) -> Tensor:  # noqa: ANN401
-    place = fresh.new_empty((*fresh.shape[:-2], capacity, fresh.shape[-1]))
-    if length:
-        place[..., :length, :] = past
-    return place
-
-
-class Runner:
-    """Calls a model with the arguments that its architecture knows."""
-
-    def __init__(self, model: PreTrainedModel) -> None:
-        self._model = model
-        known = inspect.signature(model.forward).parameters
-        self._places = "position_ids" in known
-        self._extra = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
-
-    def cache(self) -> DynamicCache:
-        """Return an empty cache that keeps every token, whatever window the layers look at."""
-        cache = DynamicCache()
-        cache.layer_class_to_replicate = RoomyLayer
-        return cache
-
-    @torch.inference_mode()
-    def logits(self, ids: Tensor, mask: Tensor, cache: DynamicCache) -> Tensor:
-        """Run `ids` after what is cached; returns the last token's logits BV, float32, on CPU."""
-        extra: dict[str, Any] = dict(self._extra)
-        if self._places:
-            places = mask.cumsum(-1) - 1
-            extra["position_ids"] = places[:, -ids.shape[1] :].clamp(min=0)
-        out = self._model(
-            input_ids=ids, attention_mask=mask, past_key_values=cache, use_cache=True, **extra
-        )
-        last: Tensor = out.logits[:, -1].float().cpu()
-        return last
 
 
 class Prefill:
@@ -116,7 +42,7 @@ class Prefill:
         logits = self._runner.logits(self._ids[:, self._read : until], mask, self.cache)
         self._read = until
         if self.done:
-            self.row.take(logits[0])
+            self.row.take(logits[0].cpu())
 
 
 class Lane:
@@ -152,7 +78,7 @@ class Lane:
         ids = torch.tensor([[row.last] for row in self.rows], device=self._device)
         self._mask = torch.nn.functional.pad(self._mask, (0, 1), value=1)
         logits = self._runner.logits(ids, self._mask, self._cache)
-        for row, row_logits in zip(self.rows, logits, strict=True):
+        for row, row_logits in zip(self.rows, logits.cpu(), strict=True):
             row.take(row_logits)
         self.drop([row for row in self.rows if row.over])
 

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from peft import PeftConfig, PeftModel
 
-from hitl_chat.engines.lanes import Runner
 from hitl_chat.engines.protocol import AdapterRejected
 from storage.models import BASE_VERSION
+from training.forward import Runner
 from training.policy import Base
 
 SMOKE = "Hello"

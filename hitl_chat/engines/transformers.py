@@ -12,12 +12,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from pathlib import Path
 
-from hitl_chat.engines.lanes import Lane, Prefill, Runner
+from hitl_chat.engines.lanes import Lane, Prefill
 from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
 from hitl_chat.engines.rows import Row
 from hitl_chat.engines.swap import Adapters
 from storage.models import BASE_VERSION
 from training.adapters import verify
+from training.forward import Runner
 from training.manifest import AdapterError
 from training.policy import Base
 from training.prompts import render

@@ -3,7 +3,7 @@ import torch
 from training.config import TrainingConfig
 from training.policy import Policy
 from training.prompts import Turn
-from training.rollout import draw, given, logprobs
+from training.rollout import CHUNK, draw, given, logprobs
 
 HI: list[Turn] = [{"role": "user", "content": "hi"}]
 LONG: list[Turn] = [{"role": "user", "content": "tell me more"}]
@@ -54,3 +54,16 @@ def test_picking_rows_changes_no_number(policy: Policy, config: TrainingConfig) 
         part = logprobs(policy, answers.rows(rows))[0].sum(1)
         whole = logprobs(policy, answers)[0].sum(1)[rows]
     assert torch.allclose(part, whole, atol=1e-4)
+
+
+@torch.no_grad()
+def test_company_of_other_lengths_changes_nothing_that_the_frozen_layers_say(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    items = [(LONG, "no, never"), *[(HI, "y")] * CHUNK, (LONG, "yes")]
+    answers = given(policy, items, config)
+    for row in (0, 1, CHUNK + 1):
+        alone = given(policy, items[row : row + 1], config)
+        width = alone.ids_BT.shape[1]
+        assert torch.allclose(answers.trunk_BTD[row, :width], alone.trunk_BTD[0], atol=1e-5)
+        assert torch.allclose(answers.features_BF[row], alone.features_BF[0], atol=1e-5)
