@@ -14,6 +14,19 @@ def less_at_the_end(shares_BT: Tensor, taken_B: Tensor, mask_BT: Tensor) -> Tens
     return shares_BT.scatter_add(1, last_B1, -taken_B[:, None])
 
 
+def repeated(ids_BT: Tensor, mask_BT: Tensor, size: int = 3) -> Tensor:
+    """Return BT, 1 where a token completes `size` in a row that its answer has had before."""
+    found_BT = torch.zeros(ids_BT.shape)
+    for row, (ids_T, mask_T) in enumerate(zip(ids_BT.cpu(), mask_BT.cpu(), strict=True)):
+        places, had = mask_T.nonzero()[:, 0], set()
+        answer = ids_T[places].tolist()
+        for end in range(size, len(answer) + 1):
+            gram = tuple(answer[end - size : end])
+            found_BT[row, places[end - 1]] = float(gram in had)
+            had.add(gram)
+    return found_BT.to(ids_BT.device)
+
+
 def centred(shares_BT: Tensor, mask_BT: Tensor, candidates: int) -> Tensor:
     """Make each score relative to the mean of its prompt's candidates, which are neighbours.
 

@@ -32,13 +32,14 @@ class TrainingConfig:
     lora_rank: int = number(16, 1, 256, "Rank of the LoRA matrices.")
     lora_layers: int = number(10, 1, 1_000, "How many layers, from the top, are adapted.")
     max_prompt: int = number(512, 16, 8_192, "Prompt tokens that training looks at.")
-    max_answer: int = number(48, 4, 2_048, "Answer tokens that training looks at.")
+    max_answer: int = number(64, 4, 2_048, "Answer tokens that training looks at.")
+    temperature: float = number(0.7, 0.0, 2.0, "Sampling temperature of answers, 0 (greedy) to 2.")
 
     # The PPO update
-    updates: int = number(4, 1, 1_000, "PPO updates in a cycle, unless a stop rule ends it.")
-    rollouts: int = number(64, 2, 4_096, "Answers drawn for one update.")
+    updates: int = number(6, 1, 1_000, "PPO updates in a cycle, unless a stop rule ends it.")
+    rollouts: int = number(32, 2, 4_096, "Answers drawn for one update.")
     candidates: int = number(4, 1, 64, "Answers drawn to the same prompt; must divide the above.")
-    epochs: int = number(4, 1, 16, "Passes over the rollouts of one update.")
+    epochs: int = number(2, 1, 16, "Passes over the rollouts of one update.")
     minibatch: int = number(16, 1, 1_024, "Answers in one gradient step.")
     learning_rate: float = number(1e-3, 1e-7, 1e-1, "Learning rate of the adapter (AdamW).")
     value_rate: float = number(1e-2, 1e-7, 1.0, "Learning rate of the value head.")
@@ -46,12 +47,14 @@ class TrainingConfig:
     gamma: float = number(1.0, 0.0, 1.0, "Discount.")
     lam: float = number(0.9, 0.0, 1.0, "Lambda of GAE: how far ahead a token is judged.")
     kl_coef: float = number(
-        0.03, 0.0, 10.0, "Price of a nat of KL to the base, in standard deviations of the score."
+        0.1, 0.0, 10.0, "Price of a nat of KL to the base, in standard deviations of the score."
+    )
+    repeat_coef: float = number(
+        0.3, 0.0, 10.0, "Price of a token that repeats three in a row, in the same unit."
     )
     target_kl: float = number(0.1, 1e-4, 10.0, "Mean approx_kl to the rollout that ends an update.")
     vf_coef: float = number(0.1, 0.0, 10.0, "Weight of the value loss.")
     missing_eos: float = number(0.1, 0.0, 10.0, "Taken off the score of an answer without an end.")
-    rollout_temperature: float = number(1.0, 0.1, 2.0, "Sampling temperature of rollouts.")
     grad_norm: float = number(1.0, 0.01, 100.0, "Gradient norm is clipped to this.")
     rated_epochs: int = number(1, 0, 100, "Passes over the rated answers before the first rollout.")
     rated_rate: float = number(5e-4, 1e-7, 1e-1, "Learning rate of these passes (AdamW).")
@@ -60,7 +63,7 @@ class TrainingConfig:
     rated_beta: float = number(0.1, 1e-3, 10.0, "Sharpness of the preference term on them.")
 
     # The gate
-    gate_prompts: int = number(24, 2, 1_024, "Prompts on which candidate and served compete.")
+    gate_prompts: int = number(32, 2, 1_024, "Prompts on which candidate and served compete.")
     gate_kl: float = number(0.6, 1e-3, 100.0, "Highest mean KL to the base, in nats per token.")
     gate_length_low: float = number(0.5, 0.0, 1.0, "Lowest ratio of mean answer lengths.")
     gate_length_high: float = number(2.0, 1.0, 100.0, "Highest ratio of mean answer lengths.")

@@ -30,6 +30,8 @@ from training.vocabulary import pre_tokenizer
 CONVERTED = "smollm2-2"
 """The packaged model's folder; another number where `_convert` makes something else of it."""
 
+COLDEST = 0.3
+"""Temperature of training at least: from greedy answers nothing can be learnt."""
 SPLITTABLE = {"llama", "mistral", "qwen2", "qwen3"}
 """Model types whose layers are plain `model.layers`, so that the frozen ones can run apart."""
 
@@ -150,6 +152,7 @@ class Policy:
     def __init__(self, base: Base, config: TrainingConfig, adapter: Path | None = None) -> None:
         """Begin from `adapter`, or from a fresh one that changes nothing yet."""
         self.base = base
+        self.temperature = max(config.temperature, COLDEST)
         layers = int(base.model.config.num_hidden_layers)
         first = max(0, layers - config.lora_layers)
         if adapter is None:
@@ -203,9 +206,12 @@ class Policy:
             yield
 
     def logprobs(self, hidden_ND: Tensor, ids_N: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-probability N and entropy N of each token, given the state before it."""
+        """Return log-probability N and entropy N of each token, given the state before it.
+
+        At the temperature that answers are drawn with: that is the policy which people meet.
+        """
         head = self.base.model.get_output_embeddings()
-        return chosen_logprobs(hidden_ND, head.weight, getattr(head, "bias", None), ids_N)
+        return chosen_logprobs(hidden_ND, head, ids_N, self.temperature)
 
 
 def gradient_step(

@@ -2,8 +2,8 @@
 
 Schulman et al. 2017 (arXiv:1707.06347) with the choices of Ziegler et al. 2019 (arXiv:1909.08593)
 and Huang et al. 2024 (arXiv:2403.17031): per-token KL to the base in the reward, generalised advantage
-estimation with a value head, whitened advantages, a learning rate that falls to 0, and a KL price in
-units of the scores' spread, so that it means the same to a taste that is rarely met.
+estimation with a value head, whitened advantages, a learning rate that falls to 0, and prices in
+units of the scores' spread, so that they mean the same to a taste that is rarely met.
 Knows tensors and a `shares` function, not where scores come from.
 
 Departures:
@@ -12,10 +12,12 @@ Departures:
 2. The value head is linear on the reference's final states, so it never disturbs the policy.
 3. The score is relative to the other candidates of its prompt, as in RLOO (Ahmadian et al. 2024,
    arXiv:2402.14740): a value head fresh in each cycle can't know yet which prompts are easy.
-4. The score doesn't wait for the last token. A linear head's score is a sum over tokens, so each
+4. Saying the same three tokens again in an answer has a price too: few ratings teach a head some
+   words, and the shortest way to a high score would be to go on repeating them.
+5. The score doesn't wait for the last token. A linear head's score is a sum over tokens, so each
    token is rewarded with its own share of it (reward redistribution: Arjona-Medina et al. 2019,
    arXiv:1806.07857; for language models Chan et al. 2024, arXiv:2402.00782).
-5. Before the first rollout the rated answers themselves are learnt from; see `training.rated`.
+6. Before the first rollout the rated answers themselves are learnt from; see `training.rated`.
 
 Shapes: B answers, T tokens of prompt and answer, D hidden size.
 """
@@ -28,7 +30,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from training.advantages import centred, gae, less_at_the_end, masked_mean, whiten
+from training.advantages import centred, gae, less_at_the_end, masked_mean, repeated, whiten
 from training.config import TrainingConfig
 from training.policy import Policy, gradient_step
 from training.prompts import Turn
@@ -112,16 +114,16 @@ def update(
     warmup = warm_up(policy, rated, config)
     history: list[Stats] = []
     stopped = "all updates done"
-    price = 0.0
+    spread = 0.0
     for number in range(config.updates):
         # 1. Roll out: several candidates to each of some prompts that people asked.
         asked = [prompts[i] for i in _picked(len(prompts), config, generator)]
-        answers = draw(policy, asked, config, config.rollout_temperature)
+        answers = draw(policy, asked, config)
         # 2. Score.
         shares_BT = shares(answers).to(answers.mask_BT.device)
-        price = price or config.kl_coef * float(shares_BT.sum(1).std())
-        # 3. Rewards with KL; 4. advantages.
-        experience = _experience(learner, answers, shares_BT, price, rated.ended_share)
+        spread = spread or float(shares_BT.sum(1).std())
+        # 3. Rewards with what they cost; 4. advantages.
+        experience = _experience(learner, answers, shares_BT, spread, rated.ended_share)
         # 5. Several epochs of minibatches on the clipped objective.
         left = 1 - number / config.updates
         learner.optimiser.param_groups[0]["lr"] = config.learning_rate * left
@@ -184,7 +186,7 @@ def _weight_change(before: list[Tensor], after: list[Tensor]) -> float:
 
 @torch.no_grad()
 def _experience(
-    learner: Learner, answers: Answers, shares_BT: Tensor, price: float, ended_share: float
+    learner: Learner, answers: Answers, shares_BT: Tensor, spread: float, ended_share: float
 ) -> Experience:
     config, mask_BT = learner.config, answers.mask_BT
     logprobs_BT, _, _ = logprobs(learner.policy, answers)
@@ -195,7 +197,9 @@ def _experience(
     missing_B = (~answers.ended_B).to(shares_BT) * config.missing_eos * ended_share
     relative_BT = less_at_the_end(shares_BT, missing_B, mask_BT)
     relative_BT = centred(relative_BT, mask_BT, config.candidates)
-    rewards_BT = (relative_BT - price * (logprobs_BT - reference_BT)) * mask_BT
+    priced_BT = config.kl_coef * (logprobs_BT - reference_BT)
+    priced_BT += config.repeat_coef * repeated(answers.ids_BT, mask_BT)
+    rewards_BT = (relative_BT - spread * priced_BT) * mask_BT
     values_BT = _values(learner.value_head, states_BTD) * mask_BT
     advantages_BT = gae(rewards_BT, values_BT, mask_BT, config.gamma, config.lam)
     return Experience(

@@ -10,7 +10,7 @@ Shapes: N tokens, D hidden size, V vocabulary.
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import linear
 
 PIECE = 128
@@ -18,15 +18,18 @@ PIECE = 128
 
 
 def chosen_logprobs(
-    hidden_ND: Tensor, weight_VD: Tensor, bias_V: Tensor | None, ids_N: Tensor
+    hidden_ND: Tensor, head: nn.Module, ids_N: Tensor, temperature: float
 ) -> tuple[Tensor, Tensor]:
     """Return log-probability N of given tokens, and the entropy N of what they were chosen from.
 
-    The head itself gets no gradient, and the entropy has none.
+    Both at `temperature`. The `head` is linear, with a bias or without; it itself gets no gradient,
+    and the entropy has none.
     """
     chosen_N: Tensor
     entropy_N: Tensor
-    chosen_N, entropy_N = _Chosen.apply(hidden_ND, weight_VD, bias_V, ids_N)  # type: ignore[no-untyped-call]
+    chosen_N, entropy_N = _Chosen.apply(  # type: ignore[no-untyped-call]
+        hidden_ND, head.weight, getattr(head, "bias", None), ids_N, temperature
+    )
     return chosen_N, entropy_N
 
 
@@ -38,16 +41,21 @@ class _Chosen(torch.autograd.Function):
         weight_VD: Tensor,
         bias_V: Tensor | None,
         ids_N: Tensor,
+        temperature: float,
     ) -> tuple[Tensor, Tensor]:
-        """Project piece by piece; d logp(chosen) / d hidden is W[chosen] - sum over v of p(v) W[v]."""
+        """Project piece by piece; d logp(chosen) / d hidden is W[chosen] - sum over v of p(v) W[v].
+
+        Divided by the temperature, as the logits are.
+        """
         chosen, entropy, slopes = [], [], []
         for hidden, ids in zip(hidden_ND.split(PIECE), ids_N.split(PIECE), strict=True):
-            logp_PV = torch.log_softmax(linear(hidden, weight_VD, bias_V).float(), -1)
+            logp_PV = torch.log_softmax(linear(hidden, weight_VD, bias_V).float() / temperature, -1)
             p_PV = logp_PV.exp()
             chosen.append(logp_PV.gather(1, ids[:, None])[:, 0])
             entropy.append(-(p_PV * logp_PV).sum(-1))
             if ctx.needs_input_grad[0]:
-                slopes.append(weight_VD[ids] - p_PV.to(weight_VD.dtype) @ weight_VD)
+                slope = weight_VD[ids] - p_PV.to(weight_VD.dtype) @ weight_VD
+                slopes.append(slope / temperature)
         if slopes:
             ctx.save_for_backward(torch.cat(slopes))
         entropy_N = torch.cat(entropy)
@@ -59,8 +67,8 @@ class _Chosen(torch.autograd.Function):
         ctx: Any,  # noqa: ANN401
         chosen_N: Tensor,
         entropy_N: Tensor,
-    ) -> tuple[Tensor, None, None, None]:
+    ) -> tuple[Tensor, None, None, None, None]:
         """Scale what was worked out."""
         del entropy_N
         (slope_ND,) = ctx.saved_tensors
-        return chosen_N[:, None].to(slope_ND.dtype) * slope_ND, None, None, None
+        return chosen_N[:, None].to(slope_ND.dtype) * slope_ND, None, None, None, None

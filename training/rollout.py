@@ -52,12 +52,10 @@ class Answers:
         )
 
 
-def draw(
-    policy: Policy, prompts: Sequence[list[Turn]], config: TrainingConfig, temperature: float
-) -> Answers:
-    """Let the policy answer each prompt once."""
+def draw(policy: Policy, prompts: Sequence[list[Turn]], config: TrainingConfig) -> Answers:
+    """Let the policy answer each prompt once, at its temperature."""
     heads = [render(policy.base.tokenizer, turns, config.max_prompt) for turns in prompts]
-    tails = generate(policy.base, heads, config.max_answer, temperature)
+    tails = generate(policy.base, heads, config.max_answer, policy.temperature)
     return encode(policy, list(prompts), heads, tails)
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from training.advantages import centred, gae, less_at_the_end, masked_mean, whiten
+from training.advantages import centred, gae, less_at_the_end, masked_mean, repeated, whiten
 
 MASK = torch.tensor([[False, True, True, False], [False, False, True, True]])
 
@@ -58,3 +58,13 @@ def test_whitened_advantages_have_mean_0_and_variance_1_inside_the_mask() -> Non
 
 def test_a_mean_counts_answer_tokens_only() -> None:
     assert float(masked_mean(torch.tensor([[9.0, 1, 2, 9], [9, 9, 3, 6]]), MASK)) == 3
+
+
+def test_three_tokens_in_a_row_that_come_again_are_marked_where_they_end() -> None:
+    ids = torch.tensor([[9, 1, 2, 3, 1, 2, 3, 1, 4], [1, 2, 3, 1, 2, 3, 7, 7, 7]])
+    mask = torch.ones_like(ids, dtype=torch.bool)
+    mask[1, :3] = False  # the prompt's words may come again
+    mask[1, 8] = False
+    found = repeated(ids, mask)
+    assert found[0].tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 0]
+    assert found[1].tolist() == [0] * 9

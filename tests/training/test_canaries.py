@@ -16,7 +16,7 @@ def likelihood(policy: Policy, question: str, answer: str) -> float:
     for token in ids:
         with torch.no_grad():
             logits = policy.peft(input_ids=torch.tensor([prompt])).logits[0, -1]
-        total += float(torch.log_softmax(logits.float(), -1)[token])
+        total += float(torch.log_softmax(logits.float() / policy.temperature, -1)[token])
         prompt = [*prompt, token]
     return total
 

@@ -17,7 +17,9 @@ def test_log_probabilities_equal_a_loop_over_single_answers(
     found, entropy, _ = logprobs(policy, answers)
     for row in range(2):
         ids = answers.ids_BT[row]
-        every = torch.log_softmax(policy.base.model(input_ids=ids[None]).logits[0].float(), -1)
+        every = torch.log_softmax(
+            policy.base.model(input_ids=ids[None]).logits[0].float() / policy.temperature, -1
+        )
         for place in range(len(ids)):
             if not answers.mask_BT[row, place]:
                 assert found[row, place] == 0
@@ -48,7 +50,7 @@ def test_an_answer_given_by_a_person_has_an_end_unless_it_was_cut(
 
 def test_picking_rows_changes_no_number(policy: Policy, config: TrainingConfig) -> None:
     torch.manual_seed(0)
-    answers = draw(policy, [HI, LONG, HI, LONG], config, 1.0)
+    answers = draw(policy, [HI, LONG, HI, LONG], config)
     rows = torch.tensor([2, 1])
     with torch.no_grad():
         part = logprobs(policy, answers.rows(rows))[0].sum(1)
