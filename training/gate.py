@@ -20,6 +20,8 @@ from training.prompts import Turn
 from training.rollout import CHUNK, Answers, draw, logprobs
 
 Score = Callable[[Answers], Tensor]
+Z = 1.645
+"""Standard deviations that hold 90% of a normal distribution."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ def sample(
 ) -> Sample:
     """Answer the prompts, with the same seed for every adapter."""
     torch.manual_seed(config.seed)
-    answers = draw(policy, prompts, config, config.rollout_temperature)
+    answers = draw(policy, prompts, config)
     return Sample(
         scores=score(answers).tolist(),
         kl=_kl(policy, answers),
@@ -72,6 +74,7 @@ def judge(
     long liked answers are beside all rated ones.
     """
     wins = win_rate(candidate.scores, served.scores)
+    surely = lower_bound(wins, len(candidate.scores))
     gain = _mean(candidate.scores) - _mean(served.scores)
     length = candidate.length / max(served.length, 1e-9)
     distinct = candidate.distinct2 / max(served.distinct2, 1e-9)
@@ -81,8 +84,9 @@ def judge(
     high = config.gate_length_high * max(1.0, length_wanted)
     checks = [
         (
-            wins > 0.5 and gain > 0,
-            f"Held-out reward: wins {wins:.0%} against the served version, "
+            surely > 0.5 and gain > 0,
+            f"Held-out reward: wins {wins:.0%} of {len(candidate.scores)} (surely {surely:.0%}; "
+            f"above 50% is needed) against the served version, "
             f"{_mean(served.scores):.3f} to {_mean(candidate.scores):.3f}.",
         ),
         (
@@ -105,6 +109,7 @@ def judge(
     figures = {
         "prompts": len(candidate.scores),
         "win_rate": wins,
+        "win_rate_low": surely,
         "gain": gain,
         "kl": candidate.kl,
         "length_ratio": length,
@@ -119,6 +124,13 @@ def win_rate(candidate: Sequence[float], served: Sequence[float]) -> float:
     """Return the share of prompts on which the candidate scores higher; ties count half."""
     pairs = list(zip(candidate, served, strict=True))
     return sum((c > s) + 0.5 * (c == s) for c, s in pairs) / len(pairs)
+
+
+def lower_bound(share: float, number: int) -> float:
+    """Return the lower end of the 90% interval of a share (Wilson 1927)."""
+    middle = share + Z**2 / (2 * number)
+    spread = Z * math.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
+    return (middle - spread) / (1 + Z**2 / number)
 
 
 def repetition(text: str) -> float:

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from training.config import TrainingConfig
-from training.gate import Sample, distinct2, judge, repetition, sample, win_rate
+from training.gate import Sample, distinct2, judge, lower_bound, repetition, sample, win_rate
 from training.policy import Policy
 from training.prompts import Turn
 
@@ -30,6 +30,7 @@ def test_a_better_candidate_within_bounds_is_promoted() -> None:
     [
         ({"scores": [0.4] * 10}, "Held-out reward"),
         ({"scores": [0.3] * 9 + [1.0]}, "Held-out reward"),
+        ({"scores": [0.6] * 7 + [0.3] * 3}, "wins 70% of 10 \\(surely 44%"),
         ({"kl": 5.0}, "KL to the base"),
         ({"kl": float("nan")}, "KL to the base"),
         ({"length": 4.0}, "as long"),
@@ -48,6 +49,12 @@ def test_each_bound_alone_can_refuse(change: dict[str, object], reason: str) -> 
 
 def test_ties_count_half() -> None:
     assert win_rate([1.0, 0.5, 0.0], [0.0, 0.5, 1.0]) == 0.5
+
+
+def test_a_share_of_few_is_less_sure_than_the_same_share_of_many() -> None:
+    assert lower_bound(1.0, 10) == pytest.approx(10 / (10 + 1.645**2))
+    assert lower_bound(0.7, 10) < 0.5 < lower_bound(0.7, 40) < 0.7
+    assert lower_bound(0.0, 5) == pytest.approx(0.0)
 
 
 def test_repetition_is_the_share_of_4_grams_seen_before() -> None:
