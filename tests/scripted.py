@@ -18,9 +18,10 @@ class ScriptedEngine:
     second of a pair `(text, error)`, after the text.
     """
 
-    def __init__(self, delay: float = 0.0, slots: int = 1_000) -> None:
+    def __init__(self, delay: float = 0.0, slots: int = 1_000, *, adapts: bool = True) -> None:
         self.name = "scripted"
         self.base = "scripted-base"
+        self.adapts = adapts
         self.delay = delay
         self.asked: list[list[Turn]] = []
         """What each reply was asked, in order."""

@@ -55,6 +55,10 @@ class Engine(Protocol):
     """What the base model is called in stored messages."""
 
     @property
+    def adapts(self) -> bool:
+        """Whether it can take adapters; without, nothing is trained here."""
+
+    @property
     def version(self) -> str:
         """The version that the next reply will use."""
 
