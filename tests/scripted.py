@@ -27,6 +27,8 @@ class ScriptedEngine:
         """What each reply was asked, in order."""
         self.bad_versions: set[str] = set()
         """Versions that `activate` refuses."""
+        self.silent = False
+        """Whether `activate` can't do its work now."""
         self.active = 0
         """Replies in flight."""
         self._slots = slots
@@ -71,6 +73,8 @@ class ScriptedEngine:
     def activate(self, version: str, folder: Path | None) -> None:
         """Switch, unless the version is one of `bad_versions`."""
         del folder
+        if self.silent:
+            raise EngineBusy("The model's server doesn't answer.")
         if version in self.bad_versions:
             raise AdapterRejected(f"Adapter {version} holds NaN or infinity.")
         self._version = version

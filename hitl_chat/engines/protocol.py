@@ -76,6 +76,7 @@ class Engine(Protocol):
 
         Raises:
             AdapterRejected: nothing changed.
+            EngineBusy: nothing changed, and it isn't the adapter's fault; try again later.
         """
 
     def close(self) -> None:
