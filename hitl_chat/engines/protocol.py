@@ -66,7 +66,8 @@ class Engine(Protocol):
         """Yield the same growing `Reply` after each new piece of text; closing it stops the work.
 
         Raises:
-            EngineBusy: the waiting line is full.
+            EngineBusy: the waiting line is full, or, after the first yield, what does the work
+                can't answer now.
         """
 
     def activate(self, version: str, folder: Path | None) -> None:
