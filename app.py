@@ -62,8 +62,12 @@ class App:
                 f"Port {self._settings.port} of {self._settings.host} can't be used. "
                 "Set GRADIO_SERVER_PORT to a free one."
             ) from error
-        if self._settings.trainer:
+        if self.service.trains:
             trainer.start()
+        else:
+            asked = self._settings.trainer
+            reason = "what serves takes no adapters" if asked else "HITL_TRAINER says so"
+            log.info("The trainer stays off: %s.", reason)
         return address
 
     def _launch(self) -> str:

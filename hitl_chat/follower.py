@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hitl_chat.engines.protocol import AdapterRejected, Engine
+from hitl_chat.engines.protocol import AdapterRejected, Engine, EngineBusy
 from storage import adapters
 from storage.database import Database
 from storage.home import Home
@@ -23,6 +23,7 @@ class Follower:
 
     A version that the engine refused is not tried again until another one has been asked for;
     the old one keeps serving, and `report` is told why (and with None when all is well again).
+    One that the engine has no time for is tried again at each look.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Follower:
         self._home = home
         self._report = report
         self._refused: str | None = None
+        self._waits: str | None = None
         self._leave = threading.Event()
         self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
 
@@ -66,13 +68,17 @@ class Follower:
         folder = None if wanted == BASE_VERSION else self._home.adapters / wanted
         try:
             self._engine.activate(wanted, folder)
+        except EngineBusy as error:
+            if self._waits != wanted:  # said once, not at each look
+                log.warning("Version %s waits: %s", wanted, error)
+            self._waits = wanted
         except (AdapterRejected, OSError) as error:
-            self._refused = wanted
+            self._refused, self._waits = wanted, None
             serves = self._engine.version
             log.error("Version %s refused, %s keeps serving: %s", wanted, serves, error)  # noqa: TRY400
             self._report(f"Version {wanted} was refused, {serves} keeps serving: {error}")
         else:
-            self._refused = None
+            self._refused = self._waits = None
             log.info("Version %s serves now.", wanted)
             self._report(None)
 

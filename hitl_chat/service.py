@@ -44,6 +44,8 @@ class Service:
         self, database: Database, engine: Engine, settings: Settings, *, train_after: int
     ) -> None:
         self.identity = Identity(settings.secret)
+        self.trains = settings.trainer and engine.adapts
+        """Whether a trainer belongs beside this process: it was asked for, and could publish."""
         self._database = database
         self._engine = engine
         self._settings = settings
@@ -222,7 +224,7 @@ class Service:
             "next_training": {
                 "after": self._train_after,
                 "missing": max(0, self._train_after - counts.waiting),
-                "trainer": "on" if self._settings.trainer else "off",
+                "trainer": "on" if self.trains else "off",
             },
             "cycle": reading.finished(last) if last else None,
             "running": reading.progress(running) if running else None,

@@ -6,13 +6,14 @@ Numbers of the training side are read by `training.config`.
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from storage.home import Home
 
-ENGINES = ("auto", "llamacpp", "transformers")
-PLANNED_ENGINES = ("openai",)
+ENGINES = ("auto", "llamacpp", "transformers", "openai")
+SOME_URL = "http://127.0.0.1:8000/v1"
 SECRET_FILE = "secret.key"  # noqa: S105 - the name of a file
 
 
@@ -37,7 +38,10 @@ SETTINGS = (
         "SQLAlchemy address of the database; left out, feedback.db in the data folder.",
     ),
     Setting("HITL_MODEL", "smollm2", "Base model: the packaged one, a local folder, or a Hub id."),
-    Setting("HITL_ENGINE", "auto", "What serves: auto, llamacpp or transformers."),
+    Setting("HITL_ENGINE", "auto", "What serves: auto, llamacpp, transformers or openai."),
+    Setting("HITL_OPENAI_URL", "", f"Server of the openai engine, such as {SOME_URL}."),
+    Setting("HITL_OPENAI_KEY", "", "Key that this server asks for."),
+    Setting("HITL_OPENAI_MODEL", "", "What it calls the base model; left out, as HITL_MODEL."),
     Setting("HITL_TRAINER", "on", "Whether the chat process starts the trainer: on or off."),
     Setting("HITL_MAX_NEW_TOKENS", "256", "Longest answer in tokens, 1 to 4096."),
     Setting("HITL_TEMPERATURE", "0.7", "Sampling temperature of answers, 0 (greedy) to 2."),
@@ -56,17 +60,27 @@ DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """A server that speaks OpenAI's protocol, and what it calls the base model."""
+
+    url: str
+    key: str = field(repr=False)
+    model: str
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the chat process was asked to be."""
 
     home: Home
     model: str
     engine: str
+    endpoint: Endpoint | None
     trainer: bool
     temperature: float
     max_new_tokens: int
-    admin_password: str | None
-    secret: bytes
+    admin_password: str | None = field(repr=False)
+    secret: bytes = field(repr=False)
     host: str
     port: int
 
@@ -83,7 +97,8 @@ class Settings:
         given = {name: env.get(name) or default for name, default in DEFAULTS.items()}
         temperature = _number(given, "HITL_TEMPERATURE", 0, 2)
         max_new_tokens = _whole(given, "HITL_MAX_NEW_TOKENS", 1, 4096)
-        engine = _engine(given)
+        engine = _one_of(given, "HITL_ENGINE", ENGINES)
+        endpoint = _endpoint(given)
         trainer = _one_of(given, "HITL_TRAINER", ("on", "off")) == "on"
         port = _whole(given, "GRADIO_SERVER_PORT", 1, 65_535)
         home = Home.from_env(env)
@@ -92,6 +107,7 @@ class Settings:
             home=home,
             model=given["HITL_MODEL"],
             engine=engine,
+            endpoint=endpoint,
             trainer=trainer,
             temperature=temperature,
             max_new_tokens=max_new_tokens,
@@ -102,14 +118,35 @@ class Settings:
         )
 
 
-def _engine(given: Mapping[str, str]) -> str:
-    name = given["HITL_ENGINE"]
-    if name in PLANNED_ENGINES:
+def _endpoint(given: Mapping[str, str]) -> Endpoint | None:
+    url, key = given["HITL_OPENAI_URL"].rstrip("/"), given["HITL_OPENAI_KEY"]
+    if not url:
+        if given["HITL_ENGINE"] == "openai":
+            raise SettingsError(
+                "HITL_ENGINE has value 'openai', which needs a server. "
+                f"Set HITL_OPENAI_URL to its address, such as {SOME_URL}."
+            )
+        return None
+    if "@" in url:  # not repeated: it may be a password
         raise SettingsError(
-            f"HITL_ENGINE has value '{name}', which is not available yet. "
-            "Use 'llamacpp' or 'transformers', or leave it out."
+            f"HITL_OPENAI_URL holds an '@'. Use an address such as {SOME_URL}, "
+            "and HITL_OPENAI_KEY for what is secret."
         )
-    return _one_of(given, "HITL_ENGINE", ENGINES)
+    if not _is_address(url):
+        said = given["HITL_OPENAI_URL"]
+        raise SettingsError(f"HITL_OPENAI_URL has value '{said}'. Use one such as {SOME_URL}.")
+    if not (key.isascii() and key.isprintable() and " " not in key):
+        raise SettingsError("HITL_OPENAI_KEY holds a character that no key has. Copy it again.")
+    return Endpoint(url, key, given["HITL_OPENAI_MODEL"] or given["HITL_MODEL"])
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that isn't one, or half an IPv6 address
+        return False
+    return usable and url.isascii() and url.isprintable() and not set(url) & set(" ?#")
 
 
 def _one_of(given: Mapping[str, str], name: str, allowed: tuple[str, ...]) -> str:

@@ -18,14 +18,19 @@ class ScriptedEngine:
     second of a pair `(text, error)`, after the text.
     """
 
-    def __init__(self, delay: float = 0.0, slots: int = 1_000, ahead: int = 0) -> None:
+    def __init__(
+        self, delay: float = 0.0, slots: int = 1_000, ahead: int = 0, *, adapts: bool = True
+    ) -> None:
         self.name = "scripted"
         self.base = "scripted-base"
+        self.adapts = adapts
         self.delay = delay
         self.asked: list[list[Turn]] = []
         """What each reply was asked, in order."""
         self.bad_versions: set[str] = set()
         """Versions that `activate` refuses."""
+        self.silent = False
+        """Whether `activate` can't do its work now."""
         self.active = 0
         """Replies in flight."""
         self._slots = slots
@@ -47,7 +52,7 @@ class ScriptedEngine:
         """Yield an empty reply with its version, then after each word."""
         with self._lock:
             if self.active >= self._slots:
-                raise EngineBusy("Too many people are being answered. Try again shortly.")
+                raise EngineBusy.at(self._slots)
             self.active += 1
             self.asked.append([dict(turn) for turn in turns])
             planned = self._script.popleft() if self._script else f"Echo: {turns[-1]['content']}"
@@ -75,6 +80,8 @@ class ScriptedEngine:
     def activate(self, version: str, folder: Path | None) -> None:
         """Switch, unless the version is one of `bad_versions`."""
         del folder
+        if self.silent:
+            raise EngineBusy("The model's server doesn't answer.")
         if version in self.bad_versions:
             raise AdapterRejected(f"Adapter {version} holds NaN or infinity.")
         self._version = version

@@ -1,4 +1,4 @@
-"""Starts `tests.serve` as a process of its own on a free port, and ends it. Knows no page."""
+"""Starts the app as a process of its own on a free port, and ends it. Knows no page."""
 
 import os
 import socket
@@ -18,10 +18,14 @@ END_SECONDS = 20.0
 
 
 class Server:
-    """A running app with the scripted engine; its data folder outlives it."""
+    """A running app; its data folder outlives it."""
 
-    def __init__(self, folder: Path, **env: str) -> None:
-        """`env` goes on top of settings that keep the network and the trainer out."""
+    def __init__(self, folder: Path, module: str = "tests.serve", **env: str) -> None:
+        """`module` is run, by default the app with the scripted engine.
+
+        `env` goes on top of settings that keep the network and the trainer out.
+        """
+        self._module = module
         self.home = Home.from_env({"HITL_DATA_DIR": str(folder)})
         self.port = free_port()
         self._log = folder.parent / f"{folder.name}.log"
@@ -53,7 +57,7 @@ class Server:
         """Start and wait until the server says that it is well."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.serve"],
+                [sys.executable, "-m", self._module],
                 env=self._env,
                 cwd=ROOT,
                 stdout=log,

@@ -53,6 +53,14 @@ def harmless(tokenizer: Tokenizer, text: str) -> str:
     return text
 
 
+def newer_half(turns: list[Turn]) -> list[Turn]:
+    """Return about half of the turns, for a model whose tokens nobody can count here."""
+    shorter = turns
+    while len(shorter) > max(1, len(turns) // 2):
+        shorter = _without_oldest(shorter)
+    return shorter
+
+
 def _without_oldest(turns: list[Turn]) -> list[Turn]:
     """Drop the oldest question with its answer; a system prompt stays."""
     head = turns[:1] if turns[0]["role"] == "system" and len(turns) > 1 else []

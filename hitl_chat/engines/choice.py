@@ -8,8 +8,10 @@ import importlib.util
 import logging
 from pathlib import Path
 
+from hitl_chat.engines.openai import OpenAiEngine
 from hitl_chat.engines.protocol import Engine
-from hitl_chat.settings import Settings, SettingsError
+from hitl_chat.engines.refusals import ServerSilent
+from hitl_chat.settings import Endpoint, Settings, SettingsError
 from training.gguf import GgufError, locate, read
 
 log = logging.getLogger(__name__)
@@ -21,15 +23,20 @@ def load(settings: Settings) -> Engine:
     Raises:
         SettingsError: the model can't be found, or not be served that way.
     """
-    name, reason = choose(settings.engine, locate(settings.model), cuda=has_cuda())
+    gguf, endpoint = locate(settings.model), settings.endpoint
+    name, reason = choose(settings.engine, gguf, cuda=has_cuda(), elsewhere=endpoint is not None)
     log.info("Serving %s with %s: %s.", settings.model, name, reason)
+    if name == "openai" and endpoint is not None:
+        return _openai(settings.model, endpoint)
     return _llamacpp(settings) if name == "llamacpp" else _transformers(settings)
 
 
-def choose(wanted: str, gguf: Path | None, *, cuda: bool) -> tuple[str, str]:
-    """Return an engine's name and the reason."""
+def choose(wanted: str, gguf: Path | None, *, cuda: bool, elsewhere: bool) -> tuple[str, str]:
+    """Return an engine's name and the reason; `elsewhere` is whether another server is named."""
     if wanted != "auto":
         return wanted, "HITL_ENGINE says so"
+    if elsewhere:
+        return "openai", "HITL_OPENAI_URL is set"
     if cuda:
         return "transformers", "this machine has a CUDA device"
     if gguf is None:
@@ -51,6 +58,16 @@ def has_cuda() -> bool:
         and driver.cuDeviceGetCount(ctypes.byref(count)) == 0
         and count.value > 0
     )
+
+
+def _openai(model: str, endpoint: Endpoint) -> Engine:
+    try:
+        return OpenAiEngine(model, endpoint)
+    except ServerSilent as error:
+        raise SettingsError(
+            f"HITL_OPENAI_URL has value '{endpoint.url}', where no server answers ({error}). "
+            "Start it first, or correct the address."
+        ) from error
 
 
 def _llamacpp(settings: Settings) -> Engine:

@@ -1,39 +1,25 @@
-"""One reply while llama.cpp writes it. Knows llama.cpp's messages, not its server or its threads.
-
-The thread that llama.cpp calls and the reader both touch it, under one lock.
-"""
+"""One reply while llama.cpp writes it. Knows llama.cpp's messages, not its server or its threads."""
 
 import logging
-import threading
-import time
 from typing import Any
 
 from hitl_chat.engines.protocol import Reply, Sampling
+from hitl_chat.engines.unfinished import ENDS, HALF, Unfinished
 
 log = logging.getLogger(__name__)
 
-ENDS = {"stop": "eos", "length": "length"}
-"""llama.cpp's reasons, and ours; no stop words are given, so "stop" is the model's own end."""
-HALF = "\N{REPLACEMENT CHARACTER}"
 
+class Growing(Unfinished):
+    """A reply, what is asked of llama.cpp for it, and what has come so far.
 
-class Growing:
-    """A reply, what is asked of llama.cpp for it, and what has come so far."""
+    `hear` must not raise: xllamacpp swallows that, and goes on.
+    """
 
     def __init__(self, reply: Reply, prompt: list[int], sampling: Sampling) -> None:
-        self.reply = reply
-        self.news = threading.Event()
-        """Set whenever `reply` has changed."""
+        super().__init__(reply)
         self._prompt = prompt
         self._sampling = sampling
-        self._begun = time.monotonic()
-        self._lock = threading.Lock()
         reply.prompt_tokens = len(prompt)
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more may be added."""
-        return self.reply.stop_reason is not None
 
     def request(self) -> dict[str, Any]:
         """Return what llama.cpp is asked."""
@@ -51,30 +37,12 @@ class Growing:
             "return_progress": True,  # a reader who leaves while the prompt is read is heard then
         }
 
-    def hear(self, message: dict[str, Any]) -> bool:
-        """Take in a message; returns whether llama.cpp should stop.
-
-        It must not raise: xllamacpp swallows that, and goes on.
-        """
-        with self._lock:
-            if not self.over:
-                self._grow(message)
-        self.news.set()
-        return self.over
-
     def move_up(self, ahead: int) -> None:
         """Say how many others wait before this one; there are never more than there were."""
         with self._lock:
             if ahead >= self.reply.ahead:
                 return
             self.reply.ahead = ahead
-        self.news.set()
-
-    def end(self, reason: str) -> None:
-        """End the reply from outside; the text stays as it is, and an earlier end stands."""
-        with self._lock:
-            if not self.over:
-                self._close(reason)
         self.news.set()
 
     def _grow(self, message: dict[str, Any]) -> None:
@@ -95,10 +63,3 @@ class Growing:
         if reason is not None:
             reply.text = reply.text.rstrip(HALF)  # a character that was never finished
             self._close(ENDS.get(reason, "error"))
-
-    def _close(self, reason: str) -> None:
-        self.reply.duration_ms = self._elapsed()
-        self.reply.stop_reason = reason
-
-    def _elapsed(self) -> float:
-        return (time.monotonic() - self._begun) * 1000

@@ -39,6 +39,7 @@ class LlamaCppEngine:
     """Serves one GGUF, bare or merged with adapters."""
 
     name = "llamacpp"
+    adapts = True
 
     def __init__(
         self,

@@ -62,6 +62,10 @@ class Engine(Protocol):
     """What the base model is called in stored messages."""
 
     @property
+    def adapts(self) -> bool:
+        """Whether it can take adapters; without, nothing is trained here."""
+
+    @property
     def version(self) -> str:
         """The version that the next reply will use."""
 
@@ -69,7 +73,8 @@ class Engine(Protocol):
         """Yield the same `Reply` whenever it has changed; closing the iterator stops the work.
 
         Raises:
-            EngineBusy: the waiting line is full.
+            EngineBusy: the waiting line is full, or, after the first yield, what does the work
+                can't answer now.
         """
 
     def activate(self, version: str, folder: Path | None) -> None:
@@ -79,6 +84,7 @@ class Engine(Protocol):
 
         Raises:
             AdapterRejected: nothing changed.
+            EngineBusy: nothing changed, and it isn't the adapter's fault; try again later.
         """
 
     def close(self) -> None:

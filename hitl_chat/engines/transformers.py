@@ -39,6 +39,7 @@ class TransformersEngine:
     """Serves one base model, bare or with adapters."""
 
     name = "transformers"
+    adapts = True
 
     def __init__(self, base: Base, slots: int = SLOTS, waiting: int = WAITING) -> None:
         self.base = base.name

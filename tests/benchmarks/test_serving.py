@@ -50,7 +50,7 @@ def test_several_questions_for_each_stream() -> None:
 
 
 def test_refusals_that_say_so_are_clear() -> None:
-    assert busy(str(EngineBusy("Too many people are being answered. Try again shortly.")))
+    assert busy(str(EngineBusy.at(56)))
     assert busy("Queue is full! Please try again.")
     assert not busy("list index out of range")
 

@@ -1,5 +1,7 @@
 import time
 
+import pytest
+
 from hitl_chat.follower import Follower
 from hitl_chat.service import Service, Started
 from storage.database import Database
@@ -39,6 +41,28 @@ def test_a_refused_version_is_reported_once_and_the_old_one_serves(
     assert engine.version == BASE_VERSION  # not tried again by itself
     service.roll_back()
     follower.look()
+    assert service.status()["problem"] is None
+
+
+def test_a_version_that_waits_is_tried_again_and_said_once(
+    service: Service,
+    database: Database,
+    engine: ScriptedEngine,
+    home: Home,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    follower = Follower(database, engine, home, service.report)
+    engine.silent = True
+    add_version(database, home, "v000001-aaaaaaaa")
+    for _ in range(3):
+        follower.look()
+    assert engine.version == BASE_VERSION
+    assert [record.message for record in caplog.records] == [
+        "Version v000001-aaaaaaaa waits: The model's server doesn't answer."
+    ]
+    engine.silent = False
+    follower.look()
+    assert engine.version == "v000001-aaaaaaaa"
     assert service.status()["problem"] is None
 
 

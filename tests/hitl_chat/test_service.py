@@ -298,6 +298,13 @@ def test_status_says_what_is_missing_for_the_next_training(service: Service, me:
     }
 
 
+def test_where_nothing_can_be_published_the_trainer_is_off(
+    database: Database, settings: Settings
+) -> None:
+    service = Service(database, ScriptedEngine(adapts=False), settings, train_after=16)
+    assert service.status()["next_training"]["trainer"] == "off"
+
+
 def test_rolling_back_to_cleared_files_is_refused(
     service: Service, database: Database, home: Home
 ) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hitl_chat.settings import SECRET_FILE, SETTINGS, Settings, SettingsError
+from hitl_chat.settings import SECRET_FILE, SETTINGS, Endpoint, Settings, SettingsError
 from storage.home import HomeError
 
 
@@ -15,6 +15,7 @@ def test_an_empty_environment_gives_the_documented_defaults(tmp_path: Path) -> N
     settings = read(tmp_path)
     assert settings.model == "smollm2"
     assert settings.engine == "auto"
+    assert settings.endpoint is None
     assert settings.trainer
     assert (settings.host, settings.port) == ("127.0.0.1", 7860)
     assert settings.admin_password is None
@@ -48,8 +49,15 @@ def test_values_that_are_given_are_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "mend"),
     [
-        ("HITL_ENGINE", "vllm", "Use one of auto, llamacpp, transformers."),
-        ("HITL_ENGINE", "openai", "not available yet"),
+        ("HITL_ENGINE", "vllm", "Use one of auto, llamacpp, transformers, openai."),
+        ("HITL_ENGINE", "openai", "Set HITL_OPENAI_URL to its address, such as http://"),
+        ("HITL_OPENAI_URL", "127.0.0.1:8000", "Use one such as http://127.0.0.1:8000/v1."),
+        ("HITL_OPENAI_URL", "ftp://somewhere/v1", "Use one such as"),
+        ("HITL_OPENAI_URL", "http://", "Use one such as"),
+        ("HITL_OPENAI_URL", "http://some where/v1", "Use one such as"),
+        ("HITL_OPENAI_URL", "http://somewhere:99999/v1", "Use one such as"),
+        ("HITL_OPENAI_URL", "http://[::1/v1", "Use one such as"),
+        ("HITL_OPENAI_URL", "http://somewhere/v1?key=x", "Use one such as"),
         ("HITL_TRAINER", "maybe", "Use one of on, off."),
         ("HITL_MAX_NEW_TOKENS", "0", "Use a whole number, 1 to 4096."),
         ("HITL_MAX_NEW_TOKENS", "12.5", "Use a whole number, 1 to 4096."),
@@ -68,6 +76,42 @@ def test_a_bad_value_is_named_with_its_mend(
     assert message.startswith(f"{name} has value '{value}'")
     assert mend in message
     assert "\n" not in message
+
+
+def test_a_server_elsewhere_has_an_address_a_key_and_a_name_for_the_model(tmp_path: Path) -> None:
+    env = {"HITL_OPENAI_URL": "https://somewhere/v1/", "HITL_MODEL": "some/base"}
+    assert read(tmp_path, **env).endpoint == Endpoint("https://somewhere/v1", "", "some/base")
+    env |= {"HITL_OPENAI_KEY": "sk-secret", "HITL_OPENAI_MODEL": "served"}
+    assert read(tmp_path, **env).endpoint == Endpoint("https://somewhere/v1", "sk-secret", "served")
+
+
+def test_secrets_are_in_no_repr(tmp_path: Path) -> None:
+    settings = read(
+        tmp_path,
+        HITL_OPENAI_URL="https://somewhere/v1",
+        HITL_OPENAI_KEY="sk-hunter2",
+        HITL_ADMIN_PASSWORD="hunter2 again",
+        HITL_SECRET="and hunter2",
+    )
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("env", "line"),
+    [
+        ({"HITL_OPENAI_URL": "http://me:hunter2@somewhere/v1"}, "HITL_OPENAI_KEY for what is"),
+        (
+            {"HITL_OPENAI_URL": "http://somewhere/v1", "HITL_OPENAI_KEY": "hunter2\n"},
+            "HITL_OPENAI_KEY holds a character that no key has",
+        ),
+    ],
+)
+def test_a_secret_that_can_not_be_used_is_not_repeated(
+    tmp_path: Path, env: dict[str, str], line: str
+) -> None:
+    with pytest.raises(SettingsError, match=line) as caught:
+        read(tmp_path, **env)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_bad_value_makes_no_folder(tmp_path: Path) -> None:

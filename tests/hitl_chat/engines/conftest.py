@@ -1,10 +1,16 @@
-"""The tiny model and two versions of it."""
+"""The tiny model, two versions of it, and servers elsewhere."""
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from hitl_chat.engines.openai import OpenAiEngine
+from hitl_chat.settings import Endpoint
 from storage.home import Home
+from tests import llama
+from tests.hitl_chat.engines.elsewhere import Serve
+from tests.standin import StandIn
 from tests.tiny import publish_adapter
 from training.policy import Base, load_base
 
@@ -14,6 +20,42 @@ def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     folder = tmp_path_factory.mktemp("adapters")
     versions = [publish_adapter(tiny_model, folder, cycle) for cycle in (1, 2)]
     return {version: folder / version for version in versions}
+
+
+@pytest.fixture(scope="module")
+def llama_server(tiny_model: Path) -> Iterator[Endpoint]:
+    with llama.serving(tiny_model / "tiny.gguf") as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def stand_in() -> Iterator[Callable[[str], StandIn]]:
+    """Starts a stand-in of a dialect."""
+    started: list[StandIn] = []
+
+    def start(dialect: str) -> StandIn:
+        started.append(StandIn(dialect).start())
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.release()
+        server.stop()
+
+
+@pytest.fixture
+def serve(tiny_model: Path, stand_in: Callable[[str], StandIn]) -> Iterator[Serve]:
+    """Starts a stand-in of a dialect, and an engine on it."""
+    engines: list[OpenAiEngine] = []
+
+    def start(dialect: str) -> tuple[StandIn, OpenAiEngine]:
+        server = stand_in(dialect)
+        engines.append(OpenAiEngine(str(tiny_model), server.endpoint, limit=50))
+        return server, engines[-1]
+
+    yield start
+    for engine in engines:
+        engine.close()
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -6,6 +7,7 @@ import pytest
 
 from hitl_chat.engines.choice import choose, has_cuda, load
 from hitl_chat.settings import Settings, SettingsError
+from tests.standin import StandIn
 
 SOME = Path("model.gguf")
 
@@ -18,10 +20,20 @@ SOME = Path("model.gguf")
         ({"wanted": "auto", "gguf": None, "cuda": False}, "transformers", "no GGUF"),
         ({"wanted": "llamacpp", "gguf": None, "cuda": True}, "llamacpp", "HITL_ENGINE"),
         ({"wanted": "transformers", "gguf": SOME, "cuda": False}, "transformers", "HITL_ENGINE"),
+        (
+            {"wanted": "auto", "gguf": SOME, "cuda": True, "elsewhere": True},
+            "openai",
+            "HITL_OPENAI_URL is set",
+        ),
+        (
+            {"wanted": "llamacpp", "gguf": SOME, "cuda": False, "elsewhere": True},
+            "llamacpp",
+            "HITL_ENGINE",
+        ),
     ],
 )
 def test_the_choice_has_a_reason(machine: dict[str, Any], name: str, reason: str) -> None:
-    chosen, why = choose(**machine)
+    chosen, why = choose(**{"elsewhere": False, **machine})
     assert chosen == name
     assert reason in why
 
@@ -42,6 +54,29 @@ def test_what_serves_is_said_in_one_line(
     assert loaded.base == str(tiny_model)
     (line,) = [r.message for r in caplog.records if r.name == "hitl_chat.engines.choice"]
     assert line.startswith(f"Serving {tiny_model} with {loaded.name}: ")
+
+
+@pytest.mark.parametrize("engine", ["auto", "openai"])
+def test_a_server_elsewhere_serves_where_one_is_named(
+    tmp_path: Path, stand_in: Callable[[str], StandIn], engine: str
+) -> None:
+    endpoint = stand_in("vllm").endpoint
+    loaded = load(
+        settings(
+            tmp_path,
+            HITL_ENGINE=engine,
+            HITL_OPENAI_URL=endpoint.url,
+            HITL_OPENAI_KEY=endpoint.key,
+        )
+    )
+    loaded.close()
+    assert (loaded.name, loaded.base, loaded.adapts) == ("openai", "smollm2", True)
+
+
+def test_a_server_that_does_not_answer_is_named_with_its_mend(tmp_path: Path) -> None:
+    url = "http://127.0.0.1:9/v1"
+    with pytest.raises(SettingsError, match=f"HITL_OPENAI_URL has value '{url}', where no server"):
+        load(settings(tmp_path, HITL_OPENAI_URL=url))
 
 
 def test_a_model_without_gguf_can_not_be_served_by_llamacpp(tmp_path: Path) -> None:

@@ -7,19 +7,27 @@ from pathlib import Path
 import pytest
 
 from hitl_chat.engines.llamacpp import LlamaCppEngine
-from hitl_chat.engines.protocol import AdapterRejected, Engine, Reply, Sampling
+from hitl_chat.engines.openai import OpenAiEngine
+from hitl_chat.engines.protocol import AdapterRejected, Engine, Reply, Sampling, Turn
 from hitl_chat.engines.transformers import TransformersEngine
+from hitl_chat.settings import Endpoint
 from storage.models import BASE_VERSION
 from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
 from training.gguf import read
 from training.policy import Base
 
+HERE = ("llamacpp", "transformers")
+"""Engines that have the model in this process; what else they promise."""
 
-@pytest.fixture(params=["llamacpp", "transformers"])
+
+@pytest.fixture(params=[*HERE, "openai"])
 def engine(request: pytest.FixtureRequest, tiny_model: Path, base: Base) -> Iterator[Engine]:
     engine: Engine
     if request.param == "llamacpp":
         engine = LlamaCppEngine(str(tiny_model), read(tiny_model / "tiny.gguf"), 200, threads=1)
+    elif request.param == "openai":
+        endpoint: Endpoint = request.getfixturevalue("llama_server")
+        engine = OpenAiEngine(str(tiny_model), endpoint)
     else:
         engine = TransformersEngine(base)
     yield engine
@@ -55,6 +63,7 @@ def test_the_same_seed_draws_the_same_answer_and_another_seed_another(
     assert one == same != other
 
 
+@pytest.mark.parametrize("engine", HERE, indirect=True)
 def test_a_swap_in_mid_stream_tears_nothing(engine: Engine, adapters: dict[str, Path]) -> None:
     versions = {BASE_VERSION: None, **adapters}
     alone = {}
@@ -77,9 +86,8 @@ def test_a_swap_in_mid_stream_tears_nothing(engine: Engine, adapters: dict[str, 
         assert reply.text == alone[version][QUESTIONS.index(question)]
 
 
-def test_swaps_under_load_never_mix_versions(
-    engine: TransformersEngine, adapters: dict[str, Path]
-) -> None:
+@pytest.mark.parametrize("engine", HERE, indirect=True)
+def test_swaps_under_load_never_mix_versions(engine: Engine, adapters: dict[str, Path]) -> None:
     versions = {BASE_VERSION: None, **adapters}
     alone = {}
     for version, folder in versions.items():
@@ -126,11 +134,24 @@ def test_who_waits_is_told_how_many_come_first(tiny_model: Path, base: Base) -> 
 def test_a_conversation_longer_than_the_model_sees_is_still_answered(
     engine: Engine,
 ) -> None:
+    before: list[Turn] = [*asked("word " * 10), {"role": "assistant", "content": "ok " * 10}]
+    reply = last(engine.stream([*before * 20, *asked("Hi")], GREEDY, 1))
+    assert reply.stop_reason in {"eos", "length"}
+    assert reply.prompt_tokens + reply.completion_tokens <= 512
+
+
+@pytest.mark.parametrize("engine", HERE, indirect=True)
+def test_a_question_longer_than_the_model_sees_is_still_answered(engine: Engine) -> None:
     reply = last(engine.stream(asked("word " * 2000), GREEDY, 1))
     assert reply.stop_reason in {"eos", "length"}
     assert reply.prompt_tokens + reply.completion_tokens <= 512
 
 
+def test_an_engine_says_whether_it_takes_adapters(engine: Engine) -> None:
+    assert engine.adapts == (engine.name in HERE)
+
+
+@pytest.mark.parametrize("engine", HERE, indirect=True)
 def test_a_folder_of_another_version_is_refused(engine: Engine, adapters: dict[str, Path]) -> None:
     one, other = adapters
     with pytest.raises(AdapterRejected, match=f"holds {other}, not {one}"):
