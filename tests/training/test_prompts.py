@@ -2,7 +2,7 @@ from collections.abc import Mapping
 
 from tokenizers import AddedToken
 
-from training.prompts import Turn, harmless, render
+from training.prompts import Turn, harmless, newer_half, render
 
 
 class Letters:
@@ -52,6 +52,13 @@ def test_a_system_prompt_stays_when_old_turns_go() -> None:
 
 def test_of_a_last_turn_that_is_too_long_the_beginning_goes() -> None:
     assert text_of(render(Letters(), said("abcdef"), 6)) == "def<a>"
+
+
+def test_the_newer_half_of_a_conversation_begins_with_a_question() -> None:
+    turns = [{"role": "system", "content": "be"}, *said("one", "two", "three", "four", "five")]
+    assert newer_half(turns) == [turns[0], turns[-1]]
+    assert newer_half(turns[1:]) == turns[-1:]
+    assert newer_half(turns[-1:]) == turns[-1:]
 
 
 def test_a_base_without_a_template_gets_a_transcript() -> None:
