@@ -21,6 +21,8 @@ FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 HEALTHY = 60.0
 """Seconds after which a run counts as good, and the next restart is quick again."""
+LOWEST = 19
+"""Priority of the trainer: chat comes first."""
 PATIENCE = 10.0
 """Seconds that a trainer gets to end by itself."""
 
@@ -93,6 +95,8 @@ class Trainer:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
                 self._command, env=self._env, stdin=subprocess.PIPE
             )
+            # At once: what it imports first takes seconds, in which people ask their first question.
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, LOWEST)
             return self._process
 
 

@@ -45,6 +45,14 @@ def test_a_killed_trainer_starts_again() -> None:
         eventually(lambda: trainer.pid not in {None, first})
 
 
+def test_a_trainer_leaves_the_processor_to_chat_from_its_first_moment() -> None:
+    with running(UNTIL_THE_PIPE_CLOSES) as trainer:
+        eventually(lambda: trainer.pid)
+        pid = trainer.pid
+        assert pid
+        eventually(lambda: os.getpriority(os.PRIO_PROCESS, pid) == 19)
+
+
 def test_a_closed_trainer_is_gone_and_stays_gone() -> None:
     with running(UNTIL_THE_PIPE_CLOSES) as trainer:
         eventually(lambda: trainer.pid)
