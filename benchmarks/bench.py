@@ -27,14 +27,22 @@ ADAPTERS = "2"
 
 
 @dataclass(frozen=True)
+class Amounts:
+    """How much is measured: rounds of each section, tokens of an answer, swaps, seconds between."""
+
+    rounds: int
+    tokens: int
+    swaps: int
+    pause: float
+
+
+@dataclass(frozen=True)
 class Bench:
     """One run. `env` names the prepared data folder; in it the first of `versions` serves."""
 
     env: Mapping[str, str]
     versions: tuple[str, str]
-    rounds: int
-    tokens: int
-    swaps: int
+    amounts: Amounts
 
     @property
     def home(self) -> Home:
@@ -44,7 +52,7 @@ class Bench:
     @property
     def sampling(self) -> Sampling:
         """How answers are drawn, on all sides."""
-        return Sampling(float(TEMPERATURE), max_new_tokens=self.tokens)
+        return Sampling(float(TEMPERATURE), max_new_tokens=self.amounts.tokens)
 
     @cached_property
     def gguf(self) -> Gguf:
@@ -72,7 +80,7 @@ class Bench:
 
 
 @contextmanager
-def prepared(env: Mapping[str, str], rounds: int, tokens: int, swaps: int) -> Iterator[Bench]:
+def prepared(env: Mapping[str, str], amounts: Amounts) -> Iterator[Bench]:
     """Make a data folder that lasts as long as the block, with adapters drawn by torch elsewhere."""
     with tempfile.TemporaryDirectory() as folder:
         models_shared(env, Path(folder))
@@ -80,7 +88,7 @@ def prepared(env: Mapping[str, str], rounds: int, tokens: int, swaps: int) -> It
             **env,
             "HITL_DATA_DIR": folder,
             "HITL_TRAINER": "off",
-            "HITL_MAX_NEW_TOKENS": str(tokens),
+            "HITL_MAX_NEW_TOKENS": str(amounts.tokens),
             "HITL_TEMPERATURE": TEMPERATURE,
         }
         own.pop("HITL_DATABASE_URL", None)
@@ -95,4 +103,4 @@ def prepared(env: Mapping[str, str], rounds: int, tokens: int, swaps: int) -> It
         if done.returncode:
             raise ServerFailed("No adapter could be drawn; see the lines above.")
         first, second = json.loads(done.stdout.splitlines()[-1])
-        yield Bench(own, (first, second), rounds, tokens, swaps)
+        yield Bench(own, (first, second), amounts)

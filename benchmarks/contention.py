@@ -42,7 +42,7 @@ def busy(bench: Bench) -> list[Figure]:
     with serving(bench.env) as app:
         clients = Clients(app.address)
         clients.answer(bench.questions(questions_for(8), start=-1), 8)  # warm up
-        for _ in range(bench.rounds):
+        for _ in range(bench.amounts.rounds):
             _window(bench, clients, "idle", rounds)
             with _trainer(bench, app) as trainer:
                 _window(bench, clients, "busy", rounds)

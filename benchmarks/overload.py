@@ -21,7 +21,7 @@ def crowd(bench: Bench) -> list[Figure]:
     placed = 0
     with serving(bench.env) as app:
         people = Clients(app.address)
-        for turn in range(bench.rounds):
+        for turn in range(bench.amounts.rounds):
             batch = people.crowd(bench.questions(PEOPLE, turn * PEOPLE))
             problems += [one.problem for one in batch.heard if one.problem is not None]
             answered = [one for one in batch.heard if one.problem is None]
@@ -32,7 +32,7 @@ def crowd(bench: Bench) -> list[Figure]:
     tell(
         section="crowd",
         people=PEOPLE,
-        asked=PEOPLE * bench.rounds,
+        asked=PEOPLE * bench.amounts.rounds,
         answered=len(waits),
         refused_clearly=len(problems) - len(errors),
         errors=len(errors),

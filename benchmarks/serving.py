@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from benchmarks.bench import Bench, prepared
+from benchmarks.bench import Amounts, Bench, prepared
 from benchmarks.contention import busy
 from benchmarks.figures import Figure, table
 from benchmarks.overload import crowd
@@ -33,6 +33,7 @@ SECTIONS: dict[str, Callable[[Bench], list[Figure]]] = {
     "busy": busy,  # last: it leaves ratings behind, and a trainer's journal
 }
 MOST_TOKENS = 256
+MOST_SECONDS = 600.0
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -40,7 +41,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     options = _options(argv)
     figures: list[Figure] = []
     try:
-        with prepared(env, options.rounds, options.tokens, options.swaps) as bench:
+        amounts = Amounts(options.rounds, options.tokens, options.swaps, options.pause)
+        with prepared(env, amounts) as bench:
             for name, section in SECTIONS.items():
                 if name in options.sections:
                     figures += section(bench)
@@ -60,6 +62,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="rounds of each section")
     parser.add_argument("--tokens", type=int, default=64, help="longest answer")
     parser.add_argument("--swaps", type=int, default=50, help="swaps of that section")
+    parser.add_argument("--pause", type=float, default=0.5, help="seconds between two of them")
     options = parser.parse_args(argv)
     for name in options.sections:
         if name not in SECTIONS:
@@ -67,6 +70,8 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     for name, most in (("rounds", 100), ("tokens", MOST_TOKENS), ("swaps", 1_000)):
         if not 1 <= getattr(options, name) <= most:
             parser.error(f"--{name} is {getattr(options, name)}; use 1 to {most}")
+    if not 0 <= options.pause <= MOST_SECONDS:
+        parser.error(f"--pause is {options.pause}; use 0 to {MOST_SECONDS:g}")
     options.sections = options.sections or list(SECTIONS)
     return options
 

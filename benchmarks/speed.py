@@ -76,7 +76,7 @@ def alternate(bench: Bench, sides: Mapping[str, Side], numbers: Sequence[int]) -
     asked_before = 0
     batches: dict[tuple[str, int], list[Batch]] = {}
     names = list(sides)
-    for turn in range(bench.rounds):
+    for turn in range(bench.amounts.rounds):
         first = turn % len(names)
         for number in numbers:
             asked = bench.questions(questions_for(number), asked_before)

@@ -19,7 +19,7 @@ STREAMS = 8
 def start(bench: Bench) -> list[Figure]:
     """Start the app once to warm the machine up, then measured, and let people chat each time."""
     _once(bench)
-    measured = [_once(bench) for _ in range(bench.rounds)]
+    measured = [_once(bench) for _ in range(bench.amounts.rounds)]
     firsts = [first for first, _ in measured]
     held = [megabytes for _, megabytes in measured if megabytes is not None]
     resident = median(held) if held else None

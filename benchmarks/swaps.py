@@ -22,8 +22,6 @@ from hitl_chat.engines.protocol import Engine, EngineBusy, Sampling
 QUESTIONS = 48
 CALM = 48
 """Replies without swaps, half of them before and half after."""
-PAUSE = 0.5
-"""Seconds between two swaps."""
 BLOCKED = 5.0
 """Seconds without a first token that count as blocked."""
 
@@ -43,7 +41,9 @@ def swaps(bench: Bench) -> list[Figure]:
     """Swap, then draw every stored reply again, alone, with its version."""
     with ExitStack() as stack:
         engine = engine_of(bench, stack)
-        talk = Talk(engine, Sampling(0, max_new_tokens=bench.tokens), bench.questions(QUESTIONS))
+        talk = Talk(
+            engine, Sampling(0, max_new_tokens=bench.amounts.tokens), bench.questions(QUESTIONS)
+        )
         talk.some(STREAMS)  # warm up
         calm = talk.some(CALM // 2)
         stormy, seconds = _storm(bench, engine, talk)
@@ -54,7 +54,8 @@ def swaps(bench: Bench) -> list[Figure]:
     quiet, busy = (percentile([s.first_s for s in some], 95) for some in (calm, stormy))
     tell(
         section="swaps",
-        swaps=bench.swaps,
+        swaps=bench.amounts.swaps,
+        pause_s=bench.amounts.pause,
         replies=len(stormy),
         versions=len({one.version for one in stormy}),
         seconds=round(seconds, 1),
@@ -64,9 +65,9 @@ def swaps(bench: Bench) -> list[Figure]:
         first_p95_ms={"calm": round(quiet * 1000, 1), "swaps": round(busy * 1000, 1)},
     )
     return [
-        Figure(f"{bench.swaps} swaps, failed replies", failed, 0, at_most=True),
-        Figure(f"{bench.swaps} swaps, blocked replies", blocked, 0, at_most=True),
-        Figure(f"{bench.swaps} swaps, mixed replies", mixed, 0, at_most=True),
+        Figure(f"{bench.amounts.swaps} swaps, failed replies", failed, 0, at_most=True),
+        Figure(f"{bench.amounts.swaps} swaps, blocked replies", blocked, 0, at_most=True),
+        Figure(f"{bench.amounts.swaps} swaps, mixed replies", mixed, 0, at_most=True),
         Figure("swaps, first token p95 more by", (busy - quiet) * 1000, 250, True, " ms"),  # noqa: FBT003
     ]
 
@@ -125,8 +126,8 @@ def _storm(bench: Bench, engine: Engine, talk: Talk) -> tuple[list[Stored], floa
     with ThreadPoolExecutor(STREAMS) as pool:
         asking = talk.until(over, pool)
         try:
-            for place in range(bench.swaps):
-                time.sleep(PAUSE)
+            for place in range(bench.amounts.swaps):
+                time.sleep(bench.amounts.pause)
                 version = bench.versions[(place + 1) % 2]
                 engine.activate(version, bench.home.adapters / version)
         finally:

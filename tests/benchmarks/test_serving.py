@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bench import Bench
+from benchmarks.bench import Amounts, Bench
 from benchmarks.clients import busy
 from benchmarks.exams import prompts
 from benchmarks.serving import SECTIONS, main
@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
         (["--rounds", "0"], "--rounds is 0; use 1 to 100"),
         (["--tokens", "1000"], "--tokens is 1000; use 1 to 256"),
         (["swaps", "--swaps", "0"], "--swaps is 0; use 1 to 1000"),
+        (["swaps", "--pause", "-1"], "--pause is -1.0; use 0 to 600"),
     ],
 )
 def test_what_cannot_be_measured_is_named(
@@ -37,7 +38,7 @@ def test_the_section_that_leaves_ratings_behind_is_the_last() -> None:
 
 
 def test_questions_walk_on_and_begin_again() -> None:
-    bench = Bench({}, ("a", "b"), rounds=1, tokens=4, swaps=1)
+    bench = Bench({}, ("a", "b"), Amounts(rounds=1, tokens=4, swaps=1, pause=0.0))
     number = len(prompts(0, 0)[0])
     every = bench.questions(number)
     assert len(set(every)) == number
