@@ -8,9 +8,7 @@ import importlib.util
 import logging
 from pathlib import Path
 
-from hitl_chat.engines.openai import OpenAiEngine
 from hitl_chat.engines.protocol import Engine
-from hitl_chat.engines.refusals import ServerSilent
 from hitl_chat.settings import Endpoint, Settings, SettingsError
 from training.gguf import GgufError, locate, read
 
@@ -61,6 +59,9 @@ def has_cuda() -> bool:
 
 
 def _openai(model: str, endpoint: Endpoint) -> Engine:
+    from hitl_chat.engines.openai import OpenAiEngine  # noqa: PLC0415
+    from hitl_chat.engines.refusals import ServerSilent  # noqa: PLC0415
+
     try:
         return OpenAiEngine(model, endpoint)
     except ServerSilent as error:

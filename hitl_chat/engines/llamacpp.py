@@ -9,6 +9,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from hitl_chat.engines.growing import Growing
@@ -58,8 +59,10 @@ class LlamaCppEngine:
             LoadFailed: llama.cpp can't serve it.
         """
         self.base = base
-        self._gguf = gguf
         self._vocabulary = Vocabulary(gguf.values)
+        # Without the lists of tokens and merges, which the vocabulary has in a form of its own.
+        short = {key: value for key, value in gguf.values.items() if not isinstance(value, list)}
+        self._gguf = replace(gguf, values=short)
         wanted = -(-(MAX_PROMPT + max_new_tokens) // STEP) * STEP
         known = int(
             gguf.values.get(f"{gguf.values['general.architecture']}.context_length", wanted)

@@ -15,6 +15,7 @@ from typing import Any
 import xllamacpp
 
 from hitl_chat.engines.growing import Growing
+from hitl_chat.memory import give_back
 
 BATCH = 128
 """Prompt tokens between two steps: long prompts don't stall other people's text."""
@@ -67,6 +68,7 @@ class Loaded:
         """Wait for the replies in flight, then free the memory."""
         self._pool.shutdown(wait=True)
         self._server = None
+        give_back()
 
     def _write(self, growing: Growing) -> None:
         try:
