@@ -1,10 +1,15 @@
-"""Fixtures that several folders share: a data folder and a tiny random model."""
+"""Fixtures that several folders share: a data folder, a service and a tiny random model."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from hitl_chat.service import Service
+from hitl_chat.settings import Settings
+from storage.database import Database
 from storage.home import Home
+from tests.scripted import ScriptedEngine
 from tests.tiny import build_model, publish_adapter
 
 
@@ -14,6 +19,32 @@ def home(tmp_path: Path) -> Home:
     home = Home.from_env({"HITL_DATA_DIR": str(tmp_path / "data")})
     home.prepare()
     return home
+
+
+@pytest.fixture
+def settings(home: Home) -> Settings:
+    """What the environment says, with a secret that tests know."""
+    return Settings.from_env({"HITL_DATA_DIR": str(home.folder), "HITL_SECRET": "known"})
+
+
+@pytest.fixture
+def database(home: Home) -> Iterator[Database]:
+    """An empty database."""
+    database = Database.open(home)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def engine() -> ScriptedEngine:
+    """An engine that says what it is told to."""
+    return ScriptedEngine()
+
+
+@pytest.fixture
+def service(database: Database, engine: ScriptedEngine, settings: Settings) -> Service:
+    """A service over these."""
+    return Service(database, engine, settings, train_after=16)
 
 
 @pytest.fixture(scope="session")

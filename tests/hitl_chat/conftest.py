@@ -1,38 +1,13 @@
-"""A service with a scripted engine and two people, over a database of its own."""
+"""Two people who use the service, and what is stored of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select
 
 from hitl_chat.service import Service, Started
-from hitl_chat.settings import Settings
 from storage.database import Database
-from storage.home import Home
 from storage.models import Message, Signal
-from tests.scripted import ScriptedEngine
-
-
-@pytest.fixture
-def settings(home: Home) -> Settings:
-    return Settings.from_env({"HITL_DATA_DIR": str(home.folder), "HITL_SECRET": "known"})
-
-
-@pytest.fixture
-def database(home: Home) -> Iterator[Database]:
-    database = Database.open(home)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def engine() -> ScriptedEngine:
-    return ScriptedEngine()
-
-
-@pytest.fixture
-def service(database: Database, engine: ScriptedEngine, settings: Settings) -> Service:
-    return Service(database, engine, settings, train_after=16)
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +17,6 @@ from training.adapters import verify
 from training.config import TrainingConfig
 from training.cycle import Workshop, run
 from training.policy import load_base
-
-
-@pytest.fixture
-def database(home: Home) -> Iterator[Database]:
-    database = Database.open(home)
-    yield database
-    database.close()
 
 
 @pytest.fixture

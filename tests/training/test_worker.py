@@ -4,7 +4,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,13 +23,6 @@ from training.worker import TrainerBusy, alone, due
 
 ROOT = Path(__file__).parents[2]
 PHASES = ("targets", "fit", "update", "gate", "publish")
-
-
-@pytest.fixture
-def database(home: Home) -> Iterator[Database]:
-    database = Database.open(home)
-    yield database
-    database.close()
 
 
 @pytest.fixture
