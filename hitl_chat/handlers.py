@@ -7,6 +7,7 @@ import html
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,13 +43,18 @@ class Handlers:
         self._pace = pace
         self._signals_path = signals_path
 
-    def load(self, who: Who) -> tuple[Who, Turns, dict[str, Any]]:
-        """A page was opened: find its rater and conversation again, if there are any."""
+    def load(self, who: Who) -> tuple[Any, Any, Any]:
+        """A page was opened: find its rater and conversation again, if there are any.
+
+        A fast visitor's first question may be under way already, and this mustn't undo what it
+        told the page: only what the browser can't know is sent.
+        """
         token, conversation = _parts(who)
         try:
             rater = self._service.rater(token)
         except BadToken:
-            return None, [], self._keys(None)
+            return gr.skip(), gr.skip(), gr.skip()
+        kept: Any = gr.skip()
         turns: Turns = []
         if conversation:
             try:
@@ -56,8 +62,9 @@ class Handlers:
             except NotYours:
                 conversation = self._service.resume(rater) or ""
                 turns = self._turns(rater, conversation) if conversation else []
+                kept = {"token": token, "conversation": conversation}
         visitor = Visitor(rater, token, conversation)
-        return {"token": token, "conversation": conversation}, turns, self._keys(visitor)
+        return kept, turns or gr.skip(), self._keys(visitor)
 
     def send(self, text: str, who: Who) -> Iterator[tuple[Any, Any, Any, Any]]:
         """A question was sent: show it at once, then its answer as it grows."""
@@ -111,7 +118,8 @@ class Handlers:
         """Stop was pressed; the stream ends by itself."""
         token, conversation = _parts(who)
         if conversation:
-            self._service.stop(self._service.rater(token), conversation)
+            with suppress(BadToken):  # a stranger here has nothing that could be stopped
+                self._service.stop(self._service.rater(token), conversation)
 
     def pick(self, who: Who, event: gr.EventData) -> Turns:
         """Another draft of an answer was looked at, or the page wants what is stored."""
@@ -158,13 +166,14 @@ class Handlers:
     def _turns(self, rater: str, conversation: str) -> Turns:
         return [_turn(one) for one in self._service.show(rater, conversation)]
 
-    def _keys(self, visitor: Visitor | None) -> dict[str, Any]:
+    def _keys(self, visitor: Visitor) -> dict[str, Any]:
         """Return what the page's scripts need."""
-        keys: dict[str, Any] = {"reasons": list(REASONS), "signals": self._signals_path}
-        if visitor:
-            page = self._service.page_token(visitor.rater)
-            keys |= {"token": visitor.token, "page": page}
-        return keys
+        return {
+            "reasons": list(REASONS),
+            "signals": self._signals_path,
+            "token": visitor.token,
+            "page": self._service.page_token(visitor.rater),
+        }
 
 
 def _parts(who: Who) -> tuple[str, str]:

@@ -3,7 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from sqlalchemy import select
 
 from storage.models import Feedback, Message, Signal
@@ -64,6 +64,29 @@ def test_who_waits_sees_the_question_and_how_many_come_first(
         expect(page.locator(".user-row .message")).to_have_text("Hello")
     answered(page)
     assert busy.end() == 0
+
+
+def test_a_question_asked_before_the_page_is_loaded_is_answered_and_can_be_rated(
+    context: BrowserContext, server: Server
+) -> None:
+    page = context.new_page()
+    held: list[Route] = []
+
+    def hold_the_first(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append(route)
+
+    page.route("**/queue/join*", hold_the_first)
+    page.goto(server.url)
+    ready(page)
+    ask(page, LONG)
+    expect(page.locator(".bot-row .message")).to_contain_text("word3")
+    held[0].continue_()
+    answered(page)
+    page.locator(".bot-row .bar .up").click()
+    wait_for(page, lambda: bool(stored(server, Feedback, ident(page))))
 
 
 def test_stop_keeps_what_there_is(page: Page, server: Server) -> None:
