@@ -1,0 +1,225 @@
+"""Does it learn, and how fast? Learning curves over tastes, numbers of ratings, seeds and updates.
+
+python -m benchmarks.learning                        all of it: a night on two cores
+python -m benchmarks.learning --tastes warm,plain --ratings 32,128 --seeds 0 --updates ppo,kto
+
+Each point is one whole run of `benchmarks.simulate`, from an empty data folder to what the gate let
+through: a refused candidate leaves the base, which wins half. Lines are kept in `--out`; what is in
+it already isn't run again, so a run that was cut off goes on. Knows no model.
+"""
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from benchmarks import tastes
+from benchmarks.running import ROOT
+
+T90 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771)
+"""Student's t for a 90% interval, by degrees of freedom from 1; then 1.761 and falling to 1.645."""
+COLUMNS = (
+    "Update",
+    "Ratings",
+    "Runs",
+    "Better",
+    "Promoted",
+    "Gain",
+    "Surprise",
+    "Distinct-2",
+    "KL",
+    "Seconds",
+)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One run to make."""
+
+    taste: str
+    ratings: int
+    seed: int
+    update: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of a run. Ratios are the candidate's to the base's; None where nothing was tried."""
+
+    point: Point
+    before: float
+    after: float
+    win_rate: float
+    promoted: bool
+    surprise: float | None
+    distinct2: float | None
+    kl: float | None
+    seconds: float  # of the cycle
+
+    @classmethod
+    def read(cls, line: str) -> "Result":
+        """Read a line of the results file."""
+        values = json.loads(line)
+        return cls(**{**values, "point": Point(**values["point"])})
+
+
+def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run as a command; returns the exit status."""
+    options = _options(argv)
+    done = _done(options.out)
+    wanted = list(_points(options))
+    missing = [point for point in wanted if point not in done]
+    for number, point in enumerate(missing, 1):
+        sys.stderr.write(f"{number} of {len(missing)}: {point}\n")
+        result = _run(point, options, env)
+        done[point] = result
+        with options.out.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(result)) + "\n")
+    results = [done[point] for point in wanted]
+    sys.stdout.write(table(results))
+    if options.plot:
+        plot(results, options.plot)
+    return 0
+
+
+def _options(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.learning")
+    names = ",".join(taste.__name__ for taste in tastes.REPORTED)
+    parser.add_argument("--tastes", default=names, help="of benchmarks/tastes.py")
+    parser.add_argument("--ratings", default="32,64,128,256,512")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--updates", default="ppo,kto,dpo,sft", help="values of HITL_UPDATE")
+    parser.add_argument("--unseen", type=int, default=48, help="prompts that nobody rates")
+    parser.add_argument("--mix", default="", help="flags for benchmarks.simulate, in one string")
+    parser.add_argument("--out", type=Path, default=Path("learning.jsonl"))
+    parser.add_argument("--plot", type=Path, help="an SVG or PNG file to draw")
+    return parser.parse_args(argv)
+
+
+def _done(out: Path) -> dict[Point, Result]:
+    lines = out.read_text(encoding="utf-8").splitlines() if out.exists() else []
+    return {result.point: result for result in map(Result.read, lines)}
+
+
+def _points(options: argparse.Namespace) -> Iterator[Point]:
+    seeds, ratings = map(int, options.seeds.split(",")), map(int, options.ratings.split(","))
+    names, updates = options.tastes.split(","), options.updates.split(",")
+    # Seeds first: a run that is cut off has something of every taste.
+    for seed, number, taste, update in product(seeds, ratings, names, updates):
+        yield Point(taste, number, seed, update)
+
+
+def _run(point: Point, options: argparse.Namespace, env: Mapping[str, str]) -> Result:
+    """Simulate one run in a process of its own."""
+    command = [
+        sys.executable, "-m", "benchmarks.simulate",
+        "--rater", f"benchmarks/tastes.py:{point.taste}",
+        "--ratings", str(point.ratings),
+        "--seed", str(point.seed),
+        "--unseen", str(options.unseen),
+        *options.mix.split(),
+    ]  # fmt: skip
+    done = subprocess.run(  # noqa: S603 - our own interpreter and module
+        command,
+        env={**env, "HITL_UPDATE": point.update},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return result_of(point, [json.loads(line) for line in done.stdout.splitlines()])
+
+
+def result_of(point: Point, lines: Sequence[dict[str, Any]]) -> Result:
+    """Read what `benchmarks.simulate` printed."""
+    last = lines[-1]
+    rated = [line["seconds"] for line in lines if line.get("step") == "rating"][-1]
+    trained = next(line["seconds"] for line in lines if line.get("step") == "trained")
+    figures = (last["verdict"] or {}).get("figures", {})
+    return Result(
+        point,
+        last["before"],
+        last["after"],
+        last["win_rate"],
+        last["status"] == "promoted",
+        figures.get("surprise_ratio"),
+        figures.get("distinct2_ratio"),
+        figures.get("kl"),
+        trained - rated,
+    )
+
+
+def table(results: Sequence[Result]) -> str:
+    """Return a Markdown table with a row for each update and number of ratings."""
+    rows = [COLUMNS, ("---",) * len(COLUMNS), *map(_row, _groups(results))]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _groups(results: Sequence[Result]) -> list[list[Result]]:
+    keys = sorted(
+        {(r.point.update, r.point.ratings) for r in results}, key=lambda k: (k[0] != "ppo", k)
+    )
+    return [[r for r in results if (r.point.update, r.point.ratings) == key] for key in keys]
+
+
+def _row(group: Sequence[Result]) -> tuple[str, ...]:
+    wins, half = interval([r.win_rate for r in group])
+    return (
+        group[0].point.update,
+        str(group[0].point.ratings),
+        str(len(group)),
+        f"{wins:.0%}" + (f" ± {100 * half:.0f}" if half else ""),
+        f"{sum(r.promoted for r in group)}",
+        f"{statistics.fmean(r.after - r.before for r in group):+.3f}",
+        *(_mean([getattr(r, name) for r in group]) for name in ("surprise", "distinct2", "kl")),
+        f"{statistics.median(r.seconds for r in group):.0f}",
+    )
+
+
+def _mean(values: Sequence[float | None]) -> str:
+    found = [value for value in values if value is not None]
+    return f"{statistics.fmean(found):.2f}" if found else "-"
+
+
+def interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return the mean and half of its 90% interval by Student's t; 0 for a single value."""
+    if len(values) < 2:
+        return statistics.fmean(values), 0.0
+    freedom = len(values) - 1
+    t = T90[freedom - 1] if freedom <= len(T90) else 1.645 * (1 + 0.98 / freedom)
+    return statistics.fmean(values), t * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def plot(results: Sequence[Result], path: Path) -> None:
+    """Draw the share of questions answered better over the number of ratings."""
+    from matplotlib import pyplot  # noqa: PLC0415 - only whoever wants a picture needs it
+
+    figure, axes = pyplot.subplots(figsize=(6.4, 3.6), layout="constrained")
+    curves: dict[str, list[list[Result]]] = {}
+    for group in _groups(results):
+        curves.setdefault(group[0].point.update, []).append(group)
+    for update, groups in curves.items():
+        numbers = [0, *(group[0].point.ratings for group in groups)]
+        ends = [(0.5, 0.0), *(interval([r.win_rate for r in group]) for group in groups)]
+        shares, halves = zip(*ends, strict=True)
+        axes.errorbar(numbers, shares, yerr=halves, marker="o", capsize=3, label=update)
+    axes.axhline(0.5, color="grey", linewidth=0.8)
+    axes.set_xscale("symlog", linthresh=32)
+    axes.set_xticks(sorted({0, *(r.point.ratings for r in results)}))
+    axes.get_xaxis().set_major_formatter("{x:.0f}")
+    axes.set(xlabel="ratings", ylabel="unseen questions answered better", ylim=(0.4, 1.0))
+    axes.legend()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))
