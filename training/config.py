@@ -28,6 +28,15 @@ class TrainingConfig:
     min_labels: int = number(12, 2, 100_000, "Labelled answers below which no head is fitted.")
     heldout_share: float = number(0.2, 0.05, 0.5, "Share of conversations kept for evaluation.")
 
+    # The reward head
+    reward_caution: float = number(
+        0.5, 0.0, 10.0, "How much of the ensemble's spread is taken off a score."
+    )
+
+    reward_share: float = number(
+        0.5, 0.0, 1.0, "Share of HITL_REWARD_FUNCTION in the reward; 1 leaves the head out."
+    )
+
     # The adapter
     lora_rank: int = number(16, 1, 256, "Rank of the LoRA matrices.")
     lora_layers: int = number(10, 1, 1_000, "How many layers, from the top, are adapted.")
@@ -37,17 +46,22 @@ class TrainingConfig:
 
     # The PPO update
     updates: int = number(6, 1, 1_000, "PPO updates in a cycle, unless a stop rule ends it.")
+    exam_every: int = number(2, 1, 1_000, "Updates between two looks at unpractised questions.")
+    patience: int = number(2, 1, 1_000, "Looks without a better score that end the run.")
     rollouts: int = number(32, 2, 4_096, "Answers drawn for one update.")
     candidates: int = number(4, 1, 64, "Answers drawn to the same prompt; must divide the above.")
     epochs: int = number(2, 1, 16, "Passes over the rollouts of one update.")
     minibatch: int = number(16, 1, 1_024, "Answers in one gradient step.")
-    learning_rate: float = number(1e-3, 1e-7, 1e-1, "Learning rate of the adapter (AdamW).")
+    learning_rate: float = number(2e-3, 1e-7, 1e-1, "Learning rate of the adapter (AdamW).")
     value_rate: float = number(1e-2, 1e-7, 1.0, "Learning rate of the value head.")
     clip: float = number(0.2, 0.01, 1.0, "Clip range of the importance ratio and of the values.")
     gamma: float = number(1.0, 0.0, 1.0, "Discount.")
     lam: float = number(0.9, 0.0, 1.0, "Lambda of GAE: how far ahead a token is judged.")
     kl_coef: float = number(
-        0.1, 0.0, 10.0, "Price of a nat of KL to the base, in standard deviations of the score."
+        0.03, 0.0, 10.0, "Price of a nat of KL to the base, in standard deviations of the score."
+    )
+    surprise_coef: float = number(
+        0.006, 0.0, 10.0, "Price of a nat that the base is surprised more than at first, likewise."
     )
     repeat_coef: float = number(
         0.3, 0.0, 10.0, "Price of a token that repeats three in a row, in the same unit."
@@ -65,9 +79,10 @@ class TrainingConfig:
     # The gate
     gate_prompts: int = number(32, 2, 1_024, "Prompts on which candidate and served compete.")
     gate_kl: float = number(0.6, 1e-3, 100.0, "Highest mean KL to the base, in nats per token.")
-    gate_length_low: float = number(0.5, 0.0, 1.0, "Lowest ratio of mean answer lengths.")
-    gate_length_high: float = number(2.0, 1.0, 100.0, "Highest ratio of mean answer lengths.")
-    gate_distinct: float = number(0.85, 0.0, 1.0, "Lowest ratio of distinct-2.")
+    gate_surprise: float = number(1.15, 1.0, 100.0, "Highest ratio of the base's nats per token.")
+    gate_length_low: float = number(0.8, 0.0, 1.0, "Lowest ratio of mean answer lengths.")
+    gate_length_high: float = number(1.25, 1.0, 100.0, "Highest ratio of mean answer lengths.")
+    gate_distinct: float = number(0.9, 0.0, 1.0, "Lowest ratio of distinct-2.")
     gate_repeat: float = number(0.1, 0.0, 1.0, "Most that repetition may rise.")
     keep_versions: int = number(5, 2, 1_000, "Adapter versions kept on disk.")
     seed: int = number(0, 0, 2**31 - 1, "Seed of everything random in a cycle.")

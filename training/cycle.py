@@ -18,13 +18,14 @@ from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
 from storage.transcripts import Transcript
-from training import gate, ppo, reward_head, targets
+from training import canaries, gate, ppo, rankings, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
 from training.manifest import AdapterError
 from training.policy import Base, Policy
 from training.rated import RatedAnswers, rated_answers
-from training.rollout import Answers, given, token_features
+from training.reward import Reward, RewardFunction
+from training.rollout import given
 from training.targets import Targets
 
 Report = Callable[[str, float, str], None]
@@ -47,6 +48,8 @@ class Workshop:
     home: Home
     base: Base
     config: TrainingConfig
+    function: RewardFunction | None = None
+    """The host's own, which takes `config.reward_share` of the reward."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
     parent, folder = _parent(shop, served, report)
     policy = Policy(shop.base, config, folder)
     with closing(policy):
-        report("fit", 0.0, f"fitting the reward head on {train.labels} labels")
+        report("fit", 0.0, f"fitting the reward head on {found.labels} labels")
         head, metrics = _fit(policy, train, heldout, config)
         done = Outcome(cycle, "refused", parent, counts, metrics)
         if metrics["auc"] is not None and metrics["trusted"] and metrics["auc"] < 0.5:
@@ -123,20 +126,23 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
             _close(shop, done)
             return done
 
-        def score(answers: Answers) -> Tensor:
-            return head.score(answers.features_BF)
-
-        def shares(answers: Answers) -> Tensor:
-            features_BTF = token_features(shop.base, answers.ids_BT, answers.trunk_BTD)
-            return head.shares(features_BTF, answers.mask_BT.cpu())
-
+        reward = Reward(shop.base, head, shop.function, config.reward_share)
         contest = _contest(heldout, train, config)
         report("fit", 0.5, "answering held-out questions with the served version")
-        before = gate.sample(policy, contest, score, config)
-        result = _update(policy, shares, train, config, report)
+        before = _sample(policy, contest, reward, config)
+        lengths = _lengths(head, found)
+
+        def examine() -> float | None:
+            now = gate.sample(policy, contest, reward.score, config)
+            fits = all(check.passed for check in gate.manners(now, before, config, lengths))
+            return sum(now.scores) / len(now.scores) if fits else None
+
+        goal = ppo.Goal(reward.shares, [p.turns for p in train.prompts], examine)
+        result = _update(policy, goal, train, config, report)
         report("gate", 0.0, "answering held-out questions with the candidate")
-        after = gate.sample(policy, contest, score, config)
-        verdict = gate.judge(after, before, config, targets.length_wanted(train))
+        # Drawn afresh: the update chose its best policy by the answers that it saw.
+        after = _sample(policy, contest, reward, replace(config, seed=config.seed + 1))
+        verdict = gate.judge(after, before, config, lengths)
         if verdict.figures["kl"] == before.kl:
             raise ppo.NothingLearnt("The candidate answers exactly as the served version does.")
         done = replace(done, ppo=result, verdict=verdict.as_json())
@@ -186,14 +192,21 @@ def _parent(shop: Workshop, served: str, report: Report) -> tuple[str, Any]:
 def _fit(
     policy: Policy, train: Targets, heldout: Targets, config: TrainingConfig
 ) -> tuple[reward_head.RewardHead, dict[str, Any]]:
-    features, labels = _labels(policy, train, config)
-    head = reward_head.fit(features, labels)
+    """Fit a head on everything said, after one without the held-out part has shown its figures.
+
+    Held-out prompts are never practised, but few ratings are too dear to leave any out: the gate
+    asks whether the policy does better on new questions, not whether the head is right.
+    """
     metrics: dict[str, Any] = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc"))
+    head = reward_head.fit(*_labels(policy, train, config), config.reward_caution)
     if heldout.labels:
-        metrics |= reward_head.evaluate(head.score, *_labels(policy, heldout, config))
+        metrics |= rankings.evaluate(head.mean, *_labels(policy, heldout, config))
+        head = reward_head.fit(
+            *_labels(policy, train.joined(heldout), config), config.reward_caution
+        )
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
-    metrics["penalty"] = head.penalty
+    metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
     return head, metrics
 
 
@@ -224,8 +237,23 @@ def _contest(heldout: Targets, train: Targets, config: TrainingConfig) -> list[A
     return [prompts[i % len(prompts)] for i in range(config.gate_prompts)]
 
 
+def _sample(
+    policy: Policy, contest: list[Any], reward: Reward, config: TrainingConfig
+) -> gate.Sample:
+    sample = gate.sample(policy, contest, reward.score, config)
+    return replace(sample, canaries=canaries.margins(policy, config))
+
+
+def _lengths(head: reward_head.RewardHead, found: Targets) -> gate.Lengths:
+    """Let the gate's bounds on length give way as far as liked answers already go."""
+    if "length" not in head.wanted:
+        return gate.AS_LONG
+    shortest, longest = targets.lengths_liked(found)
+    return gate.Lengths(min(1.0, shortest), max(1.0, longest))
+
+
 def _update(
-    policy: Policy, shares: ppo.Shares, train: Targets, config: TrainingConfig, report: Report
+    policy: Policy, goal: ppo.Goal, train: Targets, config: TrainingConfig, report: Report
 ) -> dict[str, Any]:
     report("update", 0.0, "preparing the rated answers")
     rated = _rated(policy, train, config)
@@ -234,7 +262,7 @@ def _update(
         line = f"update {number} of {config.updates}: reward {stats.score:.3f}, KL {stats.kl:.3f}"
         report("update", number / config.updates, line)
 
-    return ppo.update(policy, shares, [p.turns for p in train.prompts], rated, config, told)
+    return ppo.update(policy, goal, rated, config, told)
 
 
 def _rated(policy: Policy, train: Targets, config: TrainingConfig) -> RatedAnswers:

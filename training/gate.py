@@ -6,7 +6,7 @@ base model. Knows neither how the candidate was made nor what happens to the ver
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any
 
@@ -30,10 +30,30 @@ class Sample:
 
     scores: list[float]
     kl: float  # to the base, nats per token
+    surprise: float  # of the base at the answers, nats per token
     length: float  # answer tokens
     repetition: float  # share of 4-grams that came before in the same answer
     distinct2: float  # distinct bigrams over bigrams
-    canaries: dict[str, float]  # margin of the right answer by question
+    canaries: dict[str, float] = field(default_factory=dict)  # margin of the right answer
+
+
+@dataclass(frozen=True)
+class Check:
+    """One bound: whether it is kept, and a sentence with its figures."""
+
+    passed: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """How far people's own ratings ask for other lengths, as ratios to what they rate now."""
+
+    low: float
+    high: float
+
+
+AS_LONG = Lengths(1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -52,72 +72,82 @@ class Verdict:
 def sample(
     policy: Policy, prompts: Sequence[list[Turn]], score: Score, config: TrainingConfig
 ) -> Sample:
-    """Answer the prompts, with the same seed for every adapter."""
+    """Answer the prompts, with the same seed for every adapter. The canaries are asked apart."""
     torch.manual_seed(config.seed)
     answers = draw(policy, prompts, config)
+    own, base = _nats(policy, answers)
     return Sample(
         scores=score(answers).tolist(),
-        kl=_kl(policy, answers),
+        kl=base - own,
+        surprise=base,
         length=float(answers.mask_BT.sum(1).float().mean()),
         repetition=sum(map(repetition, answers.texts)) / len(answers),
         distinct2=distinct2(answers.texts),
-        canaries=canaries.margins(policy, config),
     )
 
 
 def judge(
-    candidate: Sample, served: Sample, config: TrainingConfig, length_wanted: float = 1.0
+    candidate: Sample, served: Sample, config: TrainingConfig, lengths: Lengths = AS_LONG
 ) -> Verdict:
-    """Compare two samples of the same prompts. Every bound that is left is a reason to refuse.
-
-    The bounds on length give way as far as people's own ratings ask for it: `length_wanted` is how
-    long liked answers are beside all rated ones.
-    """
+    """Compare two samples of the same prompts. Every bound that is left is a reason to refuse."""
     wins = win_rate(candidate.scores, served.scores)
     surely = lower_bound(wins, len(candidate.scores))
     gain = _mean(candidate.scores) - _mean(served.scores)
-    length = candidate.length / max(served.length, 1e-9)
-    distinct = candidate.distinct2 / max(served.distinct2, 1e-9)
-    repeated = candidate.repetition - served.repetition
     lost = canaries.lost(candidate.canaries, served.canaries)
-    low = config.gate_length_low * min(1.0, length_wanted)
-    high = config.gate_length_high * max(1.0, length_wanted)
-    checks = [
-        (
-            surely > 0.5 and gain > 0,
-            f"Held-out reward: wins {wins:.0%} of {len(candidate.scores)} (surely {surely:.0%}; "
-            f"above 50% is needed) against the served version, "
-            f"{_mean(served.scores):.3f} to {_mean(candidate.scores):.3f}.",
-        ),
-        (
-            math.isfinite(candidate.kl) and candidate.kl <= config.gate_kl,
-            f"KL to the base is {candidate.kl:.3f} nats per token; at most {config.gate_kl:g}.",
-        ),
-        (low <= length <= high, f"Answers are {length:.2f}x as long; {low:.2f} to {high:.2f}."),
-        (
-            distinct >= config.gate_distinct,
-            f"Distinct bigrams are {distinct:.2f}x; at least {config.gate_distinct:g}.",
-        ),
-        (
-            repeated <= config.gate_repeat,
-            f"Repetition changed by {repeated:+.2f}; at most +{config.gate_repeat:g}.",
-        ),
-        (not lost, f"Canary questions lost: {', '.join(lost) or 'none'}."),
-    ]
-    promote = all(passed for passed, _ in checks)
-    reasons = [text for passed, text in checks if passed == promote]
+    better = Check(
+        surely > 0.5 and gain > 0,
+        f"Held-out reward: wins {wins:.0%} of {len(candidate.scores)} (surely {surely:.0%}; "
+        f"above 50% is needed) against the served version, "
+        f"{_mean(served.scores):.3f} to {_mean(candidate.scores):.3f}.",
+    )
+    kept = Check(not lost, f"Canary questions lost: {', '.join(lost) or 'none'}.")
+    checks = [better, *manners(candidate, served, config, lengths), kept]
+    promote = all(check.passed for check in checks)
     figures = {
         "prompts": len(candidate.scores),
         "win_rate": wins,
         "win_rate_low": surely,
         "gain": gain,
         "kl": candidate.kl,
-        "length_ratio": length,
-        "distinct2_ratio": distinct,
-        "repetition_change": repeated,
+        "surprise_ratio": _ratio(candidate.surprise, served.surprise),
+        "length_ratio": _ratio(candidate.length, served.length),
+        "distinct2_ratio": _ratio(candidate.distinct2, served.distinct2),
+        "repetition_change": candidate.repetition - served.repetition,
         "canaries_lost": lost,
     }
-    return Verdict(promote, reasons, figures)
+    return Verdict(promote, [c.text for c in checks if c.passed == promote], figures)
+
+
+def manners(
+    candidate: Sample, served: Sample, config: TrainingConfig, lengths: Lengths = AS_LONG
+) -> list[Check]:
+    """Check that a candidate still talks like the model it comes from, however much it is liked."""
+    surprise = _ratio(candidate.surprise, served.surprise)
+    length = _ratio(candidate.length, served.length)
+    distinct = _ratio(candidate.distinct2, served.distinct2)
+    repeated = candidate.repetition - served.repetition
+    low, high = config.gate_length_low * lengths.low, config.gate_length_high * lengths.high
+    return [
+        Check(
+            math.isfinite(candidate.kl) and candidate.kl <= config.gate_kl,
+            f"KL to the base is {candidate.kl:.3f} nats per token; at most {config.gate_kl:g}.",
+        ),
+        Check(
+            surprise <= config.gate_surprise,
+            f"The base is {surprise:.2f}x as surprised; at most {config.gate_surprise:g}.",
+        ),
+        Check(
+            low <= length <= high, f"Answers are {length:.2f}x as long; {low:.2f} to {high:.2f}."
+        ),
+        Check(
+            distinct >= config.gate_distinct,
+            f"Distinct bigrams are {distinct:.2f}x; at least {config.gate_distinct:g}.",
+        ),
+        Check(
+            repeated <= config.gate_repeat,
+            f"Repetition changed by {repeated:+.2f}; at most +{config.gate_repeat:g}.",
+        ),
+    ]
 
 
 def win_rate(candidate: Sequence[float], served: Sequence[float]) -> float:
@@ -147,16 +177,20 @@ def distinct2(texts: Sequence[str]) -> float:
 
 
 @torch.no_grad()
-def _kl(policy: Policy, answers: Answers) -> float:
-    gap = tokens = 0.0
+def _nats(policy: Policy, answers: Answers) -> tuple[float, float]:
+    """Return how surprised policy and base are at the answers, in nats per token."""
+    own = base = tokens = 0.0
     for part in torch.arange(len(answers)).split(CHUNK):
         rows = answers.rows(part)
-        new_BT, _, _ = logprobs(policy, rows)
+        own -= float(logprobs(policy, rows)[0].sum())
         with policy.as_reference():
-            reference_BT, _, _ = logprobs(policy, rows)
-        gap += float((new_BT - reference_BT).sum())
+            base -= float(logprobs(policy, rows)[0].sum())
         tokens += float(rows.mask_BT.sum())
-    return gap / max(tokens, 1.0)
+    return own / max(tokens, 1.0), base / max(tokens, 1.0)
+
+
+def _ratio(new: float, old: float) -> float:
+    return new / max(old, 1e-9)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -39,6 +39,8 @@ from training.rollout import Answers, draw, logprobs
 
 Shares = Callable[[Answers], Tensor]
 """Maps B answers to what each of their tokens adds to their scores, BT; a score is in 0..1."""
+Examine = Callable[[], float | None]
+"""Tells how good the policy is on questions it doesn't practise, or None if it left its bounds."""
 
 
 class NothingLearnt(RuntimeError):
@@ -61,6 +63,14 @@ class Learner:
 
 
 @dataclass(frozen=True)
+class Start:
+    """What the first rollout was like: the units of what comes after."""
+
+    spread: float  # standard deviation of the scores
+    surprise: float  # nats per token under the base
+
+
+@dataclass(frozen=True)
 class Experience:
     """What one rollout was, all of it fixed while the policy moves."""
 
@@ -72,6 +82,7 @@ class Experience:
     advantages_BT: Tensor
     returns_BT: Tensor
     scores_B: Tensor
+    start: Start
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,7 @@ class Stats:
 
     score: float
     kl: float  # to the base, nats per token
+    surprise: float  # of the base at the answers, nats per token
     length: float
     ended: float
     approx_kl: float
@@ -92,51 +104,94 @@ class Stats:
     steps: int
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What the update works towards, and on what it practises."""
+
+    shares: Shares
+    prompts: list[list[Turn]]
+    examine: Examine
+
+
+class Course:
+    """The best policy so far by its exams, and when to stop looking for a better one."""
+
+    def __init__(self, policy: Policy, patience: int) -> None:
+        self.exams: list[float | None] = []
+        self._policy = policy
+        self._patience = patience
+        self._best: tuple[float, list[Tensor]] | None = None
+        self._since = 0
+
+    def exam(self, found: float | None) -> str | None:
+        """Take the result of an exam; returns a reason to stop, if there is one."""
+        self.exams.append(found)
+        if found is None:
+            return "an exam found the answers out of bounds"
+        if self._best is None or found > self._best[0]:
+            self._best, self._since = (found, self._policy.snapshot()), 0
+            return None
+        self._since += 1
+        if self._since < self._patience:
+            return None
+        return f"the score on unpractised questions rose no more after {self._best[0]:.3f}"
+
+    def finish(self) -> None:
+        """Go back to the best policy seen, unless none passed: then the gate has the last word."""
+        if self._best:
+            self._policy.restore(self._best[1])
+
+
 def update(
     policy: Policy,
-    shares: Shares,
-    prompts: list[list[Turn]],
+    goal: Goal,
     rated: RatedAnswers,
     config: TrainingConfig,
     report: Callable[[int, Stats], None],
 ) -> dict[str, Any]:
     """Move the policy towards higher scores and return how it went.
 
+    The policy that stays is the best one that an exam saw, however long the run went on after it.
+
     Raises:
         NothingLearnt: no weight moved, or the weights are no longer finite.
         ValueError: there is nothing to answer.
     """
-    if not prompts:
+    if not goal.prompts:
         raise ValueError("PPO needs at least one prompt; people haven't asked anything yet.")
     before = policy.snapshot()
     generator = torch.Generator().manual_seed(config.seed)
     learner = _learner(policy, config)
     warmup = warm_up(policy, rated, config)
+    course = Course(policy, config.patience)
     history: list[Stats] = []
-    stopped = "all updates done"
-    spread = 0.0
+    stopped: str | None = None
+    start: Start | None = None
     for number in range(config.updates):
         # 1. Roll out: several candidates to each of some prompts that people asked.
-        asked = [prompts[i] for i in _picked(len(prompts), config, generator)]
+        asked = [goal.prompts[i] for i in _picked(len(goal.prompts), config, generator)]
         answers = draw(policy, asked, config)
         # 2. Score.
-        shares_BT = shares(answers).to(answers.mask_BT.device)
-        spread = spread or float(shares_BT.sum(1).std())
+        shares_BT = goal.shares(answers).to(answers.mask_BT.device)
         # 3. Rewards with what they cost; 4. advantages.
-        experience = _experience(learner, answers, shares_BT, spread, rated.ended_share)
+        experience = _experience(learner, answers, shares_BT, rated.ended_share, start)
+        start = start or experience.start
         # 5. Several epochs of minibatches on the clipped objective.
         left = 1 - number / config.updates
         learner.optimiser.param_groups[0]["lr"] = config.learning_rate * left
         stats = _optimise(learner, experience)
-        # 6. Keep every figure; stop before the gate would have to refuse.
+        # 6. Keep every figure; now and then look whether it still gets better.
         history.append(stats)
         report(number + 1, stats)
-        if stats.kl > config.gate_kl:
-            stopped = f"KL to the base reached {stats.kl:.2f} nats per token"
+        if (number + 1) % config.exam_every == 0 or number + 1 == config.updates:
+            stopped = course.exam(goal.examine())
+        if stopped:
             break
+    course.finish()
     return {
         "updates": len(history),
-        "stopped": stopped,
+        "stopped": stopped or "all updates done",
+        "exams": course.exams,
         "warmup": warmup,
         "weight_change": _weight_change(before, policy.snapshot()),
         "history": [asdict(s) for s in history],
@@ -186,20 +241,23 @@ def _weight_change(before: list[Tensor], after: list[Tensor]) -> float:
 
 @torch.no_grad()
 def _experience(
-    learner: Learner, answers: Answers, shares_BT: Tensor, spread: float, ended_share: float
+    learner: Learner, answers: Answers, shares_BT: Tensor, ended_share: float, start: Start | None
 ) -> Experience:
     config, mask_BT = learner.config, answers.mask_BT
     logprobs_BT, _, _ = logprobs(learner.policy, answers)
     with learner.policy.as_reference():
         reference_BT, _, states_BTD = logprobs(learner.policy, answers)
     states_BTD = states_BTD.float()
+    surprise = -float(masked_mean(reference_BT, mask_BT))
+    start = start or Start(float(shares_BT.sum(1).std()), surprise)
     # An answer that never ends is worse the more surely people's rated answers did end.
     missing_B = (~answers.ended_B).to(shares_BT) * config.missing_eos * ended_share
     relative_BT = less_at_the_end(shares_BT, missing_B, mask_BT)
     relative_BT = centred(relative_BT, mask_BT, config.candidates)
     priced_BT = config.kl_coef * (logprobs_BT - reference_BT)
+    priced_BT += config.surprise_coef * (-reference_BT - start.surprise)
     priced_BT += config.repeat_coef * repeated(answers.ids_BT, mask_BT)
-    rewards_BT = (relative_BT - spread * priced_BT) * mask_BT
+    rewards_BT = (relative_BT - start.spread * priced_BT) * mask_BT
     values_BT = _values(learner.value_head, states_BTD) * mask_BT
     advantages_BT = gae(rewards_BT, values_BT, mask_BT, config.gamma, config.lam)
     return Experience(
@@ -211,6 +269,7 @@ def _experience(
         whiten(advantages_BT, mask_BT),
         advantages_BT + values_BT,
         shares_BT.sum(1),
+        start,
     )
 
 
@@ -293,6 +352,7 @@ def _stats(experience: Experience, figures: list[dict[str, float]]) -> Stats:
     return Stats(
         score=float(experience.scores_B.mean()),
         kl=float(masked_mean(experience.logprobs_BT - experience.reference_BT, mask)),
+        surprise=-float(masked_mean(experience.reference_BT, mask)),
         length=float(mask.sum(1).float().mean()),
         ended=float(experience.answers.ended_B.float().mean()),
         explained_variance=explained,

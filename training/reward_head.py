@@ -1,34 +1,52 @@
-"""The reward head: how much people would like an answer, from 0 to 1.
+"""The reward head: how much people would like an answer, from 0 to 1, and how sure that is.
 
-A linear map on means of the frozen base's hidden states over the answer (read after the prompt),
-squashed to 0..1: r = sigmoid(w·phi + b). Ratings pull by squared error, pairs by the
+Linear maps on means of the frozen base's hidden states over the answer (read after the prompt) and
+on its form, squashed to 0..1: r = sigmoid(w·phi + b). Ratings pull by squared error, pairs by the
 Bradley-Terry likelihood (Bradley and Terry 1952; Stiennon et al. 2020, arXiv:2009.01325).
 Knows features and targets, not where either comes from.
 
+1. There are several members, each fitted to its own random weights of the conversations (Bayesian
+   bootstrap: Rubin 1981). Where they differ, the feedback doesn't say; the score is their mean less
+   `caution` times their spread (Coste et al. 2024, arXiv:2310.02743).
+2. The ridge penalty is the one that predicts unseen conversations best, and these predictions
+   calibrate the head (Platt 1999).
+3. What the form of an answer alone explains (its length, its markup) is taken out of the features,
+   unless the ratings themselves show that people want it.
+
 Departure from the source article: the score is squashed, because an unbounded one ran to 2.25 on
 its 0..1 scale under PPO while the true score fell to 0.
+
+Shapes: N answers, F features of which the last are the form, K members, B answers of T tokens.
 """
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import logsigmoid
+from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
 
+from training.form import FORMS
+
+MEMBERS = 8
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Ridge penalties to choose from, on standardised features."""
 FOLDS = 5
 STEPS = 60
 TINY = 1e-6
+CLEARLY = 2.0
+"""Standard errors from 0 at which people are taken to want a form: 1 in 20 by chance alone."""
+FORM_GAIN = 10.0
+"""How much louder than a hidden state a form speaks once people want it: it is one of a thousand."""
+SAMPLE = 4_096
+"""Answers on which penalty and calibration are chosen; more make no difference to them."""
 
 
 @dataclass(frozen=True)
 class Labels:
     """Targets 0..1 for rows of a feature matrix, and pairs of row numbers (chosen, rejected).
 
-    `groups` names each row's conversation: cross-validation never splits one.
+    `groups` names each row's conversation: no fold splits one, and members weigh them whole.
     """
 
     targets: Tensor  # one for each rated row
@@ -41,91 +59,137 @@ class Labels:
 
 @dataclass(frozen=True)
 class RewardHead:
-    """A fitted head. `weight` and `bias` act on standardised features."""
+    """A fitted head. `weight_FK` and `bias_K` act on standardised features."""
 
-    mean: Tensor
-    scale: Tensor
-    weight: Tensor
-    bias: Tensor
-    penalty: float
+    mean_F: Tensor
+    scale_F: Tensor
+    weight_FK: Tensor
+    bias_K: Tensor
+    penalty: float = 0.0
+    caution: float = 0.0
+    wanted: tuple[str, ...] = ()
+    """The forms that people demonstrably want, or want avoided."""
 
-    def logit(self, features: Tensor) -> Tensor:
-        """Return the unsquashed score of feature rows ND."""
-        return ((features.float() - self.mean) / self.scale) @ self.weight + self.bias
+    def members(self, features_NF: Tensor) -> Tensor:
+        """Return each member's score of each answer, NK."""
+        return torch.sigmoid(self._terms(features_NF) + self.bias_K)
 
-    def score(self, features: Tensor) -> Tensor:
-        """Return scores in 0..1 of feature rows ND."""
-        return torch.sigmoid(self.logit(features))
+    def mean(self, features_NF: Tensor) -> Tensor:
+        """Return how many people in a hundred would like each answer, N, as a share."""
+        return self.members(features_NF).mean(1)
 
-    def shares(self, features_BTF: Tensor, mask_BT: Tensor) -> Tensor:
+    def score(self, features_NF: Tensor) -> Tensor:
+        """Return what an answer is surely worth, N: the mean less the doubt; it may fall below 0."""
+        members_NK = self.members(features_NF)
+        return members_NK.mean(1) - self.caution * _spread(members_NK)
+
+    def shares(self, features_BF: Tensor, tokens_BTF: Tensor, mask_BT: Tensor) -> Tensor:
         """Return what each token adds to its answer's score, BT; they sum to the score exactly.
 
-        The logit is linear in a mean over tokens, so it is a sum over tokens. The squashed score
-        is split in the same proportions.
+        `tokens_BTF` are the features without the form. A logit is linear in a mean over tokens, so
+        it is a sum over tokens; the squashed score is split in the same proportions. What no token
+        says alone (form, bias, doubt) falls on all of them evenly.
         """
         length_B = mask_BT.sum(1).clamp_min(1)
-        terms_BT = (self.logit(features_BTF) - self.bias) * mask_BT / length_B[:, None]
-        total_B, start = terms_BT.sum(1), torch.sigmoid(self.bias)
-        slope_B = (torch.sigmoid(total_B + self.bias) - start) / _apart_from_0(total_B)
-        return terms_BT * slope_B[:, None] + mask_BT * (start / length_B)[:, None]
+        size = tokens_BTF.shape[2]
+        logits_BK, members_BK = self._terms(features_BF), self.members(features_BF)
+        plain = (tokens_BTF - self.mean_F[:size]) / self.scale_F[:size]
+        terms_BTK = plain @ self.weight_FK[:size] * (mask_BT / length_B[:, None])[..., None]
+        start_K = torch.sigmoid(self.bias_K)
+        slope_BK = (members_BK - start_K) / _apart_from_0(logits_BK)
+        told_BT = (terms_BTK * slope_BK[:, None]).mean(2)
+        rest_B = self.score(features_BF) - told_BT.sum(1)
+        return told_BT + mask_BT * (rest_B / length_B)[:, None]
+
+    def _terms(self, features_NF: Tensor) -> Tensor:
+        return ((features_NF.float() - self.mean_F) / self.scale_F) @ self.weight_FK
+
+
+def _spread(members_NK: Tensor) -> Tensor:
+    return members_NK.std(1, correction=0)
 
 
 def _apart_from_0(values: Tensor) -> Tensor:
     return torch.where(values.abs() < TINY, torch.full_like(values, TINY), values)
 
 
-def fit(features: Tensor, labels: Labels) -> RewardHead:
-    """Fit a head; the ridge penalty is the one that predicts unseen conversations best."""
-    losses = {penalty: _unseen_loss(features, labels, penalty) for penalty in PENALTIES}
-    return _solve(features, labels, min(losses, key=lambda p: losses[p]))
+def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead:
+    """Fit a head to answers whose last features are their `FORMS`."""
+    mean_F, scale_F = features_NF.mean(0), features_NF.std(0).clamp_min(TINY)
+    plain_NF = (features_NF - mean_F) / scale_F
+    wanted = [
+        _clearly_wanted(plain_NF[:, place - len(FORMS)], labels) for place in range(len(FORMS))
+    ]
+    x_NR, back_FR = _without_form(plain_NF, wanted)
+    penalty, slope, shift = _choose(x_NR, labels)
+    factors_NK = _by_conversation(labels.groups, MEMBERS)
+    weight_RK, bias_K = _solve(x_NR, labels, penalty, factors_NK)
+    return RewardHead(
+        mean_F,
+        scale_F,
+        back_FR @ weight_RK * slope,
+        bias_K * slope + shift,
+        penalty,
+        caution,
+        tuple(name for name, yes in zip(FORMS, wanted, strict=True) if yes),
+    )
 
 
-def _solve(features: Tensor, labels: Labels, penalty: float) -> RewardHead:
-    mean, scale = features.mean(0), features.std(0).clamp_min(1e-6)
-    x = (features - mean) / scale / math.sqrt(features.shape[1])
-    weight = torch.zeros(x.shape[1], requires_grad=True)
-    bias = torch.zeros((), requires_grad=True)
-    optimiser = torch.optim.LBFGS([weight, bias], max_iter=STEPS, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimiser.zero_grad()
-        loss = _loss(x @ weight + bias, labels) + penalty * weight.square().sum() / len(x)
-        loss.backward()
-        return loss
-
-    optimiser.step(closure)
-    root = math.sqrt(features.shape[1])
-    return RewardHead(mean, scale, weight.detach() / root, bias.detach(), penalty)
+def _clearly_wanted(form_N: Tensor, labels: Labels) -> bool:
+    """Tell whether ratings and pairs go with a form of the answers, one way or the other."""
+    rated, scores = form_N[labels.rows], list[tuple[float, int]]()
+    if len(rated) > 2 and rated.std() > TINY and labels.targets.std() > TINY:
+        together = torch.corrcoef(torch.stack([rated, labels.targets.to(rated)]))[0, 1]
+        scores.append((float(together) * math.sqrt(len(rated)), len(rated)))
+    gaps = form_N[labels.pairs[:, 0]] - form_N[labels.pairs[:, 1]]
+    if len(gaps) > 2 and gaps.std() > TINY:
+        scores.append((float(gaps.mean() / gaps.std()) * math.sqrt(len(gaps)), len(gaps)))
+    total = sum(number for _, number in scores)
+    # Stouffer's sum of what ratings and pairs say, each with the weight of its number.
+    z = sum(z * math.sqrt(number) for z, number in scores) / math.sqrt(max(1, total))
+    return abs(z) > CLEARLY
 
 
-def _loss(logits: Tensor, labels: Labels) -> Tensor:
-    """Weighted mean of squared errors of ratings and Bradley-Terry losses of pairs."""
-    errors = (torch.sigmoid(logits[labels.rows]) - labels.targets).square() * labels.weights
-    margins = logits[labels.pairs[:, 0]] - logits[labels.pairs[:, 1]]
-    bradley_terry = -logsigmoid(margins) * labels.pair_weights
-    total = labels.weights.sum() + labels.pair_weights.sum()
-    return (errors.sum() + bradley_terry.sum()) / total.clamp_min(1e-6)
+def _without_form(plain_NF: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor]:
+    """Return what the members are fitted on, NR, and the way back to features, FR.
+
+    Few answers span few directions: their features are turned so that no more are left, which
+    changes no ridge solution and makes it much cheaper.
+    """
+    number, size = plain_NF.shape
+    first = size - len(FORMS)
+    form_NS, keep = plain_NF[:, first:], torch.tensor(wanted)
+    out = torch.eye(size)
+    out[first:, :first] = -torch.linalg.lstsq(form_NS * ~keep, plain_NF[:, :first]).solution
+    out[first:, first:] = torch.diag(keep * FORM_GAIN)
+    out /= math.sqrt(size)
+    x_NF = plain_NF @ out
+    if number >= size:
+        return x_NF, out
+    _, _, turn_RF = torch.linalg.svd(x_NF, full_matrices=False)
+    return x_NF @ turn_RF.T, out @ turn_RF.T
 
 
-def _unseen_loss(features: Tensor, labels: Labels, penalty: float) -> float:
-    """Cross-validate by conversation."""
-    names = sorted(set(labels.groups))
-    fold_of = {name: place % FOLDS for place, name in enumerate(names)}
-    folds = torch.tensor([fold_of[g] for g in labels.groups])
-    total = 0.0
-    for fold in range(min(FOLDS, len(names))):
-        train, test = _part(labels, folds != fold), _part(labels, folds == fold)
-        if not len(train.rows) + len(train.pairs) or not len(test.rows) + len(test.pairs):
-            continue
-        head = _solve(features, train, penalty)
-        share = test.weights.sum() + test.pair_weights.sum()
-        total += float(_loss(head.logit(features), test) * share)
-    return total
+def _choose(x_NR: Tensor, labels: Labels) -> tuple[float, float, float]:
+    """Return the ridge penalty, and slope and shift that calibrate the logits it gives."""
+    labels = _sample(labels)
+    names = {name: place % FOLDS for place, name in enumerate(sorted(set(labels.groups)))}
+    fold_N = torch.tensor([names[group] for group in labels.groups])
+    inside_NK = (fold_N[:, None] != torch.arange(FOLDS)).float()
+    best, logits_N = (math.inf, PENALTIES[0]), x_NR[:, 0]
+    for penalty in PENALTIES:
+        weight_RK, bias_K = _solve(x_NR, labels, penalty, inside_NK)
+        unseen_N = ((x_NR @ weight_RK + bias_K) * (1 - inside_NK)).sum(1)
+        loss = float(_losses(unseen_N[:, None], labels, torch.ones_like(unseen_N)[:, None]))
+        if loss < best[0]:
+            best, logits_N = (loss, penalty), unseen_N
+    return best[1], *_calibrate(logits_N[labels.rows], labels)
 
 
-def _part(labels: Labels, keep: Tensor) -> Labels:
-    """Return the labels whose rows are all kept."""
-    rows, pairs = keep[labels.rows], keep[labels.pairs].all(1)
+def _sample(labels: Labels) -> Labels:
+    """Return labels few enough to choose by."""
+    rows = torch.randperm(len(labels.rows), generator=torch.Generator().manual_seed(0))[:SAMPLE]
+    pairs = torch.randperm(len(labels.pairs), generator=torch.Generator().manual_seed(0))[:SAMPLE]
     return Labels(
         labels.targets[rows],
         labels.weights[rows],
@@ -136,47 +200,66 @@ def _part(labels: Labels, keep: Tensor) -> Labels:
     )
 
 
-def evaluate(
-    score: Callable[[Tensor], Tensor], features: Tensor, labels: Labels
-) -> dict[str, float | int | None]:
-    """Return accuracy, precision, recall, F1 and AUC on held-out labels, at a threshold of 0.5.
+def _calibrate(logits: Tensor, labels: Labels) -> tuple[float, float]:
+    """Fit slope and shift to ratings that the logits weren't fitted to (Platt 1999)."""
+    if not len(logits):
+        return 1.0, 0.0
+    line = torch.zeros(2, requires_grad=True)  # the logarithm of the slope, and the shift
+    optimiser = torch.optim.LBFGS([line], max_iter=STEPS, line_search_fn="strong_wolfe")
 
-    None where a figure has no meaning: precision without a predicted like, AUC without both kinds.
-    """
-    scores = score(features)
-    liked = labels.targets >= 0.5
-    said = scores[labels.rows] >= 0.5
-    hits = int((liked & said).sum())
-    right = int((liked == said).sum())
-    precision = _share(hits, int(said.sum()))
-    recall = _share(hits, int(liked.sum()))
-    pairs = scores[labels.pairs]
-    return {
-        "ratings": len(liked),
-        "pairs": len(pairs),
-        "accuracy": _share(right, len(liked)),
-        "precision": precision,
-        "recall": recall,
-        "f1": _f1(precision, recall),
-        "auc": auc(scores[labels.rows], liked),
-        "pair_accuracy": _share(int((pairs[:, 0] > pairs[:, 1]).sum()), len(pairs)),
-    }
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        losses = binary_cross_entropy_with_logits(
+            logits * line[0].exp() + line[1],
+            labels.targets.to(logits),
+            labels.weights,
+            reduction="sum",
+        )
+        loss = losses + line.square().sum()  # few ratings don't say much against 1 and 0
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    log_slope, shift = line.detach().tolist()
+    return math.exp(log_slope), shift
 
 
-def auc(scores: Tensor, liked: Tensor) -> float | None:
-    """Return how often a liked answer outscores a disliked one; ties count half."""
-    good, bad = scores[liked], scores[~liked]
-    if not len(good) or not len(bad):
-        return None
-    gap = good[:, None] - bad[None, :]
-    return float(((gap > 0).float() + 0.5 * (gap == 0).float()).mean())
+def _by_conversation(groups: list[str], members: int) -> Tensor:
+    """Return how much each member makes of each row: exponential weights, one to a conversation."""
+    names = {name: place for place, name in enumerate(sorted(set(groups)))}
+    uniform = torch.rand(len(names), members, generator=torch.Generator().manual_seed(0))
+    return -uniform.clamp_min(TINY).log()[torch.tensor([names[group] for group in groups])]
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _solve(
+    x_NR: Tensor, labels: Labels, penalty: float, factors_NK: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Fit K ridge solutions side by side, each to rows weighed by its column of factors."""
+    members = factors_NK.shape[1]
+    weight_RK = torch.zeros(x_NR.shape[1], members, requires_grad=True)
+    bias_K = torch.zeros(members, requires_grad=True)
+    optimiser = torch.optim.LBFGS(
+        [weight_RK, bias_K], max_iter=STEPS, line_search_fn="strong_wolfe"
+    )
+    number = len(labels.rows) + 2 * len(labels.pairs)
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        losses_K = _losses(x_NR @ weight_RK + bias_K, labels, factors_NK)
+        loss = losses_K.sum() + penalty * weight_RK.square().sum() / number
+        loss.backward()
+        return loss
+
+    optimiser.step(closure)
+    return weight_RK.detach(), bias_K.detach()
 
 
-def _f1(precision: float | None, recall: float | None) -> float | None:
-    if precision is None or recall is None:
-        return None
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+def _losses(logits_NK: Tensor, labels: Labels, factors_NK: Tensor) -> Tensor:
+    """Return weighted means of squared errors of ratings and Bradley-Terry losses of pairs, K."""
+    chosen, rejected = labels.pairs[:, 0], labels.pairs[:, 1]
+    errors_NK = (torch.sigmoid(logits_NK[labels.rows]) - labels.targets[:, None]).square()
+    bradley_terry_PK = -logsigmoid(logits_NK[chosen] - logits_NK[rejected])
+    rates_NK = labels.weights[:, None] * factors_NK[labels.rows]
+    rates_PK = labels.pair_weights[:, None] * factors_NK[chosen]
+    total_K = (rates_NK.sum(0) + rates_PK.sum(0)).clamp_min(TINY)
+    return ((errors_NK * rates_NK).sum(0) + (bradley_terry_PK * rates_PK).sum(0)) / total_K

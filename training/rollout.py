@@ -15,6 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from training.config import TrainingConfig
 from training.decoding import generate
+from training.form import forms
 from training.policy import Base, Policy
 from training.prompts import Turn, harmless, render
 
@@ -32,7 +33,7 @@ class Answers:
     mask_BT: Tensor  # True on the answer's tokens
     ended_B: Tensor  # whether the answer came to its own end
     trunk_BTD: Tensor
-    features_BF: Tensor  # means of `token_features` over the answer
+    features_BF: Tensor  # means of `token_features` over the answer, then its `forms`
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -88,21 +89,17 @@ def encode(
     ids_BT = pad_sequence(rows, batch_first=True, padding_value=pad).to(base.device)
     mask_BT = pad_sequence(masks, batch_first=True).to(base.device)
     trunk_BTD = _trunk(policy, ids_BT, torch.tensor([len(row) for row in rows]))
+    parts = zip(ids_BT.split(CHUNK), trunk_BTD.split(CHUNK), mask_BT.split(CHUNK), strict=True)
+    means = [_means(token_features(base, ids, trunk), mask.cpu()) for ids, trunk, mask in parts]
+    texts = [base.tokenizer.decode(tail, skip_special_tokens=True) for tail in tails]
     return Answers(
         turns,
-        [base.tokenizer.decode(tail, skip_special_tokens=True) for tail in tails],
+        texts,
         ids_BT,
         mask_BT,
         torch.tensor([bool(tail) and tail[-1] in base.stop_ids for tail in tails]),
         trunk_BTD,
-        torch.cat(
-            [
-                _means(token_features(base, ids, trunk), mask.cpu())
-                for ids, trunk, mask in zip(
-                    ids_BT.split(CHUNK), trunk_BTD.split(CHUNK), mask_BT.split(CHUNK), strict=True
-                )
-            ]
-        ),
+        torch.cat([torch.cat(means), forms(texts, [len(tail) for tail in tails])], 1),
     )
 
 

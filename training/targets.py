@@ -74,6 +74,14 @@ class Targets:
         """How many opinions there are; a pair counts as one."""
         return len(self.rated) + len(self.pairs)
 
+    def joined(self, other: "Targets") -> "Targets":
+        """Return both together."""
+        return Targets(
+            [*self.rated, *other.rated],
+            [*self.pairs, *other.pairs],
+            [*self.prompts, *other.prompts],
+        )
+
 
 def build(transcripts: Iterable[Transcript]) -> Targets:
     """Turn what was said in some conversations into targets; the newest of each kind counts."""
@@ -108,16 +116,20 @@ def split(targets: Targets, share: float) -> tuple[Targets, Targets]:
     return train, heldout
 
 
-def length_wanted(targets: Targets) -> float:
-    """Return how long liked answers are beside all rated ones, in words: 0.5 is half as long."""
+def lengths_liked(targets: Targets) -> tuple[float, float]:
+    """Return how short and how long liked answers are, beside the mean of all rated ones.
+
+    The shortest and the longest tenth don't count. Without any liked answer it is (1, 1).
+    """
     liked = [_words(r.answer) for r in targets.rated if r.target >= 0.5]
     liked += [_words(p.chosen) for p in targets.pairs]
     rest = [_words(r.answer) for r in targets.rated if r.target < 0.5]
     rest += [_words(p.rejected) for p in targets.pairs]
-    if not liked or not rest or not sum(liked):
-        return 1.0
-    everything = [*liked, *rest]
-    return (sum(liked) / len(liked)) / (sum(everything) / len(everything))
+    if not sum(liked):
+        return 1.0, 1.0
+    mean = (sum(liked) + sum(rest)) / (len(liked) + len(rest))
+    ordered, tenth = sorted(liked), len(liked) // 10
+    return ordered[tenth] / mean, ordered[-1 - tenth] / mean
 
 
 def _words(text: str) -> int:

@@ -15,7 +15,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import IO, Any
 
@@ -31,6 +31,7 @@ from training.config import ConfigError, TrainingConfig
 from training.cycle import PHASES, Outcome, Report, Workshop, run
 from training.gguf import PACKAGED
 from training.policy import ModelMissing, load_base, quick_dtype
+from training.reward import RewardFunction, load_function
 
 log = logging.getLogger("training")
 
@@ -44,6 +45,29 @@ UNUSABLE = (ConfigError, ModelMissing, HomeError, DatabaseUnusable, DatabaseBusy
 
 class TrainerBusy(RuntimeError):
     """Another trainer works on this data folder; shown to whoever starts a second one."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What the host chose."""
+
+    model: str
+    config: TrainingConfig
+    function: RewardFunction | None
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Setup":
+        """Read the settings of training.
+
+        Raises:
+            ConfigError: one of them can't be used.
+        """
+        own = env.get("HITL_REWARD_FUNCTION")
+        return cls(
+            env.get("HITL_MODEL") or PACKAGED,
+            TrainingConfig.from_env(env),
+            load_function(own) if own else None,
+        )
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -71,8 +95,7 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
-    config, home = TrainingConfig.from_env(env), Home.from_env(env)
-    model = env.get("HITL_MODEL") or PACKAGED
+    setup, home = Setup.from_env(env), Home.from_env(env)
     home.prepare()
     if options.attached:
         threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -81,11 +104,11 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
         for cycle in database.write(cycles.interrupt_running):
             log.warning("cycle %s was cut short; its feedback goes into the next one", cycle)
         if not options.once:
-            _loop(database, home, model, config)
+            _loop(database, home, setup)
             return 0
-        if not options.force and not due(database, config):
+        if not options.force and not due(database, setup.config):
             return _tell({"cycle": None, "status": "not due", "counts": _counts(database)})
-        outcome = _cycle(database, home, model, config, bar=True)
+        outcome = _cycle(database, home, setup, bar=True)
         return _tell(asdict(outcome) | {"feedback": _counts(database)})
 
 
@@ -99,13 +122,13 @@ def _counts(database: Database) -> dict[str, int]:
         return asdict(feedback.counts(session))
 
 
-def _loop(database: Database, home: Home, model: str, config: TrainingConfig) -> None:
+def _loop(database: Database, home: Home, setup: Setup) -> None:
     """Run cycles as they fall due. A failed one is in the journal; the next needs new feedback."""
-    log.info("waiting for %s new ratings", config.train_after)
+    log.info("waiting for %s new ratings", setup.config.train_after)
     while True:
-        if due(database, config):
+        if due(database, setup.config):
             try:
-                outcome = _cycle(database, home, model, config, bar=sys.stderr.isatty())
+                outcome = _cycle(database, home, setup, bar=sys.stderr.isatty())
                 log.info("cycle %s %s, version %s", outcome.cycle, outcome.status, outcome.version)
             except UNUSABLE:
                 raise
@@ -130,14 +153,13 @@ def due(database: Database, config: TrainingConfig) -> bool:
     return fresh >= config.train_after
 
 
-def _cycle(
-    database: Database, home: Home, model: str, config: TrainingConfig, *, bar: bool
-) -> Outcome:
+def _cycle(database: Database, home: Home, setup: Setup, *, bar: bool) -> Outcome:
     torch.set_num_threads(max(1, os.cpu_count() or 1))
     with _progress(bar=bar) as report:
         report("mark", 0.0, "loading the model")
         # Loaded for each cycle: between cycles the memory belongs to chat.
-        return run(Workshop(database, home, load_base(model, home, quick_dtype()), config), report)
+        base = load_base(setup.model, home, quick_dtype())
+        return run(Workshop(database, home, base, setup.config, setup.function), report)
 
 
 @contextmanager

@@ -4,13 +4,23 @@ from dataclasses import replace
 import pytest
 
 from training.config import TrainingConfig
-from training.gate import Sample, distinct2, judge, lower_bound, repetition, sample, win_rate
+from training.gate import (
+    Lengths,
+    Sample,
+    distinct2,
+    judge,
+    lower_bound,
+    repetition,
+    sample,
+    win_rate,
+)
 from training.policy import Policy
 from training.prompts import Turn
 
 SERVED = Sample(
     scores=[0.4] * 10,
     kl=0.0,
+    surprise=1.0,
     length=40.0,
     repetition=0.02,
     distinct2=0.8,
@@ -33,6 +43,7 @@ def test_a_better_candidate_within_bounds_is_promoted() -> None:
         ({"scores": [0.6] * 7 + [0.3] * 3}, "wins 70% of 10 \\(surely 44%"),
         ({"kl": 5.0}, "KL to the base"),
         ({"kl": float("nan")}, "KL to the base"),
+        ({"surprise": 1.3}, "1.30x as surprised"),
         ({"length": 4.0}, "as long"),
         ({"length": 400.0}, "as long"),
         ({"distinct2": 0.2}, "Distinct bigrams"),
@@ -82,6 +93,6 @@ def test_the_length_bound_gives_way_only_as_far_as_ratings_ask() -> None:
     short = replace(BETTER, length=12.0)
     config = TrainingConfig(gate_length_low=0.5, gate_length_high=2.0)
     assert not judge(short, SERVED, config).promote
-    assert judge(short, SERVED, config, length_wanted=0.5).promote
-    assert not judge(replace(short, length=4.0), SERVED, config, length_wanted=0.5).promote
-    assert not judge(short, SERVED, config, length_wanted=2.0).promote
+    assert judge(short, SERVED, config, Lengths(0.5, 1.0)).promote
+    assert not judge(replace(short, length=4.0), SERVED, config, Lengths(0.5, 1.0)).promote
+    assert not judge(short, SERVED, config, Lengths(1.0, 2.0)).promote

@@ -7,7 +7,7 @@ from torch import Tensor
 from training import ppo
 from training.config import TrainingConfig
 from training.policy import Policy
-from training.ppo import NothingLearnt, _picked, update
+from training.ppo import Course, Goal, NothingLearnt, Shares, _picked, update
 from training.prompts import Turn
 from training.rated import RatedAnswers, rated_answers
 from training.rollout import Answers, given, logprobs
@@ -32,6 +32,12 @@ def chance(answers: Answers) -> Tensor:
     return torch.rand(answers.ids_BT.shape) * answers.mask_BT
 
 
+def goal(shares: Shares, prompts: list[list[Turn]] = PROMPTS) -> Goal:
+    """Exams that always find the newest policy the best."""
+    marks = iter(range(1_000))
+    return Goal(shares, prompts, lambda: float(next(marks)))
+
+
 def quiet(number: int, stats: ppo.Stats) -> None:
     """Nobody listens."""
 
@@ -50,7 +56,7 @@ def test_before_the_first_step_the_ratio_is_1_and_nothing_is_clipped(
     seen: list[ppo.Stats] = []
     once = replace(config, updates=1, epochs=1, minibatch=8, rated_epochs=0)
     people = rated(policy, once)
-    update(policy, chance, PROMPTS, people, once, lambda _, s: seen.append(s))
+    update(policy, goal(chance), people, once, lambda _, s: seen.append(s))
     assert seen[0].ratio_max == pytest.approx(1, abs=1e-4)
     assert seen[0].approx_kl == pytest.approx(0, abs=1e-6)
     assert seen[0].clipfrac == 0
@@ -70,7 +76,7 @@ def test_what_is_rewarded_becomes_more_likely(policy: Policy, config: TrainingCo
     def score(answers: Answers) -> Tensor:
         return torch.stack([count_of(v, answers) for v in vowels]).sum(0)
 
-    update(policy, score, PROMPTS, rated(policy, longer), longer, lambda _, s: seen.append(s.score))
+    update(policy, goal(score), rated(policy, longer), longer, lambda _, s: seen.append(s.score))
     assert sum(seen[-2:]) / 2 > seen[0] + 0.05
 
 
@@ -89,29 +95,68 @@ def test_an_update_that_changes_nothing_is_an_error(policy: Policy, config: Trai
         for weight in policy.parameters:
             weight.zero_()  # both LoRA factors at zero: no gradient can reach either
     with pytest.raises(NothingLearnt, match="changed no weight"):
-        update(policy, lambda a: count_of(40, a), PROMPTS, rated(policy, still), still, quiet)
+        update(policy, goal(lambda a: count_of(40, a)), rated(policy, still), still, quiet)
 
 
 def test_weights_that_blow_up_are_an_error(policy: Policy, config: TrainingConfig) -> None:
     with pytest.raises(NothingLearnt, match="NaN"):
         update(
             policy,
-            lambda a: torch.full(a.ids_BT.shape, float("nan")),
-            PROMPTS,
+            goal(lambda a: torch.full(a.ids_BT.shape, float("nan"))),
             rated(policy, config),
             replace(config, updates=1),
             quiet,
         )
 
 
-def test_the_run_ends_when_the_policy_left_the_base(policy: Policy, config: TrainingConfig) -> None:
+def test_the_policy_that_stays_is_the_best_one_an_exam_saw(
+    policy: Policy, config: TrainingConfig
+) -> None:
     torch.manual_seed(0)
-    wild = replace(config, updates=50, learning_rate=0.1, gate_kl=0.05, target_kl=10.0)
-    result = update(policy, lambda a: count_of(40, a), PROMPTS, rated(policy, wild), wild, quiet)
-    assert result["updates"] < 50
-    assert "KL to the base" in result["stopped"]
+    long = replace(config, updates=12, exam_every=1, patience=3)
+    marks, seen = iter([0.2, 0.5, 0.4, 0.3, 0.1, 0.9]), list[list[Tensor]]()
+
+    def examine() -> float:
+        seen.append(policy.snapshot())
+        return next(marks)
+
+    aim = Goal(lambda a: count_of(40, a), PROMPTS, examine)
+    result = update(policy, aim, rated(policy, long), long, quiet)
+    assert result["exams"] == [0.2, 0.5, 0.4, 0.3, 0.1]
+    assert "rose no more after 0.500" in result["stopped"]
+    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), seen[1], strict=True))
+
+
+def test_a_run_four_times_too_long_ends_where_the_short_one_did(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    course = Course(policy, patience=100)
+    assert course.exam(0.4) is None
+    best = policy.snapshot()
+    for mark in (0.3, 0.2, 0.1, 0.0):  # collapse, and nobody stops it
+        policy.restore([weight + 1 for weight in policy.snapshot()])
+        assert course.exam(mark) is None
+    assert "out of bounds" in str(course.exam(None))
+    course.finish()
+    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), best, strict=True))
+
+
+def test_what_surprises_the_base_costs(policy: Policy, config: TrainingConfig) -> None:
+    dear = replace(config, surprise_coef=5.0, kl_coef=0.0, repeat_coef=0.0, candidates=1)
+    answers = given(policy, [(PROMPTS[0], "good"), (PROMPTS[1], "bad")], dear)
+    learner = ppo._learner(policy, dear)
+    nothing, start = torch.zeros(answers.ids_BT.shape), ppo.Start(spread=2.0, surprise=3.0)
+    found = ppo._experience(learner, answers, nothing, 0.0, start)
+    with torch.no_grad(), policy.as_reference():
+        nats, _, _ = logprobs(policy, answers)
+    for row in range(2):
+        places = answers.mask_BT[row].nonzero()[:, 0].tolist()
+        left = 0.0
+        for t in reversed(places):
+            left = 2.0 * 5.0 * (float(nats[row, t]) + 3.0) + dear.gamma * dear.lam * left
+            assert float(found.returns_BT[row, t]) == pytest.approx(left, rel=1e-4, abs=1e-4)
 
 
 def test_without_a_prompt_there_is_nothing_to_do(policy: Policy, config: TrainingConfig) -> None:
     with pytest.raises(ValueError, match="at least one prompt"):
-        update(policy, lambda a: count_of(40, a), [], rated(policy, config), config, quiet)
+        update(policy, goal(lambda a: count_of(40, a), []), rated(policy, config), config, quiet)

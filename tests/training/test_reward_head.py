@@ -1,8 +1,13 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor
 
-from training.reward_head import Labels, RewardHead, auc, evaluate, fit
+from training import reward_head
+from training.form import FORMS
+from training.rankings import auc
+from training.reward_head import Labels, RewardHead, fit
 
 
 def labels(targets: Tensor, pairs: Tensor | None = None) -> Labels:
@@ -61,57 +66,123 @@ def test_labels_without_meaning_are_not_learnt_by_heart() -> None:
     assert float((scores - coin.mean()).abs().mean()) < 0.25
 
 
-def test_the_four_figures_match_a_table_made_by_hand() -> None:
-    # liked: 1 1 1 0 0; said: 1 1 0 1 0 -> 2 hits, 3 said, 3 liked, 3 right
-    scores = torch.tensor([0.9, 0.8, 0.2, 0.7, 0.1])
-    table = evaluate(lambda _: scores, scores, labels(torch.tensor([1.0, 1.0, 1.0, 0.0, 0.0])))
-    assert table["accuracy"] == pytest.approx(3 / 5)
-    assert table["precision"] == pytest.approx(2 / 3)
-    assert table["recall"] == pytest.approx(2 / 3)
-    assert table["f1"] == pytest.approx(2 / 3)
-    assert table["auc"] == pytest.approx(5 / 6)
+def test_a_form_that_nobody_asks_for_earns_nothing() -> None:
+    features, _ = drawn(200)
+    features[:, 0] += 0.05 * features[:, 1]
+    features[:, -2] = features[:, 1]  # length, which also follows what is liked a little
+    head = fit(features, labels((features[:, 0] > 0).float()))
+    assert "length" not in head.wanted
+    terms = torch.special.logit(head.mean(features).double(), eps=1e-12)
+    assert abs(torch.corrcoef(torch.stack([terms, features[:, -2].double()]))[0, 1]) < 0.1
 
 
-def test_auc_equals_a_count_over_all_pairs() -> None:
+def test_a_form_that_ratings_go_with_is_learnt() -> None:
+    features, _ = drawn(60)
+    head = fit(features, labels((features[:, -2] < 0).float()))
+    assert head.wanted == (FORMS[0],)
+    shorter = torch.zeros(2, features.shape[1])
+    shorter[0, -2] = -1.0
+    scores = head.score(shorter)
+    assert scores[0] > scores[1]
+
+
+def test_pairs_too_tell_which_form_is_wanted() -> None:
+    features, _ = drawn(60)
+    features[0::2, -1] += 2.0
+    pairs = torch.arange(60).reshape(-1, 2)
+    assert FORMS[1] in fit(features, labels(torch.zeros(0), pairs)).wanted
+
+
+def test_the_score_is_the_mean_of_the_members_less_their_doubt() -> None:
+    features, targets = drawn(40)
+    head = fit(features, labels(targets), caution=0.7)
+    members, scores = head.members(features).tolist(), head.score(features).tolist()
+    for each, score in zip(members, scores, strict=True):
+        mean = sum(each) / len(each)
+        doubt = math.sqrt(sum((one - mean) ** 2 for one in each) / len(each))
+        assert score == pytest.approx(mean - 0.7 * doubt, abs=1e-5)
+
+
+def test_scores_are_calibrated_on_answers_never_seen() -> None:
+    features, _ = drawn(400)
+    generator = torch.Generator().manual_seed(5)
+    chance = torch.sigmoid(features[:, 0])
+    targets = (torch.rand(400, generator=generator) < chance).float()
+    head = fit(features[:200], labels(targets[:200]))
+    said = head.mean(features[200:])
+    assert float((said - chance[200:]).abs().mean()) < 0.12
+    assert float(said.mean()) == pytest.approx(float(chance[200:].mean()), abs=0.08)
+
+
+def test_members_fitted_side_by_side_equal_each_fitted_alone() -> None:
+    features, targets = drawn(30)
+    given, factors = labels(targets), torch.rand(30, 3, generator=torch.Generator().manual_seed(2))
+    weight, bias = reward_head._solve(features, given, 0.1, factors)
+    for member in range(3):
+        one = factors[:, member : member + 1]
+        alone, level = reward_head._solve(features, given, 0.1, one)
+        assert torch.allclose(weight[:, member], alone[:, 0], atol=0.02)
+        assert float(bias[member]) == pytest.approx(float(level[0]), abs=0.02)
+
+
+def test_losses_equal_a_loop() -> None:
     generator = torch.Generator().manual_seed(0)
-    scores = torch.randint(0, 5, (30,), generator=generator).float()
-    liked = torch.rand(30, generator=generator) > 0.5
-    total = wins = 0.0
-    for i in range(30):
-        for j in range(30):
-            if liked[i] and not liked[j]:
-                total += 1
-                wins += 1.0 if scores[i] > scores[j] else 0.5 if scores[i] == scores[j] else 0.0
-    assert auc(scores, liked) == pytest.approx(wins / total)
+    logits = torch.randn(4, 2, generator=generator)
+    factors = torch.rand(4, 2, generator=generator)
+    given = Labels(
+        torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.5]), torch.tensor([0, 1]),
+        torch.tensor([[2, 3]]), torch.tensor([0.4]), ["a", "b", "c", "c"],
+    )  # fmt: skip
+    found = reward_head._losses(logits, given, factors)
+    for k in range(2):
+        z, f = logits[:, k].tolist(), factors[:, k].tolist()
+        total = f[0] * (1 / (1 + math.exp(-z[0])) - 1) ** 2
+        total += 0.5 * f[1] * (1 / (1 + math.exp(-z[1]))) ** 2
+        total += 0.4 * f[2] * math.log1p(math.exp(z[3] - z[2]))
+        assert float(found[k]) == pytest.approx(total / (f[0] + 0.5 * f[1] + 0.4 * f[2]), abs=1e-5)
 
 
-def test_figures_without_meaning_are_left_empty() -> None:
-    table = evaluate(lambda f: torch.zeros(len(f)), torch.zeros(2, 1), labels(torch.ones(2)))
-    assert table["auc"] is None
-    assert table["precision"] is None
-    assert table["pair_accuracy"] is None
+def test_turning_features_changes_no_score() -> None:
+    features, targets = drawn(12)
+    few = fit(features, labels(targets))  # fewer answers than features
+    x, back = reward_head._without_form((features - few.mean_F) / few.scale_F, [False, False])
+    assert x.shape == (12, 12)
+    assert torch.allclose((features - few.mean_F) / few.scale_F @ back, x, atol=1e-4)
 
 
 def test_the_shares_of_tokens_sum_to_the_score_and_follow_their_terms() -> None:
     generator = torch.Generator().manual_seed(0)
-    features = torch.randn(3, 6, 4, generator=generator)
+    tokens = torch.randn(3, 6, 4, generator=generator)
     mask = torch.tensor([[0, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 0], [1, 0, 0, 0, 0, 0]]).bool()
-    weight = torch.randn(4, generator=generator)
-    head = RewardHead(torch.rand(4), torch.rand(4) + 0.5, weight, torch.tensor(0.3), 0.01)
-    found = head.shares(features, mask)
+    means = torch.stack([tokens[row][mask[row]].mean(0) for row in range(3)])
+    features = torch.cat([means, torch.randn(3, 2, generator=generator)], 1)
+    head = RewardHead(
+        torch.rand(6, generator=generator), torch.rand(6, generator=generator) + 0.5,
+        torch.randn(6, 2, generator=generator), torch.tensor([0.3, -0.2]), caution=0.5,
+    )  # fmt: skip
+    found = head.shares(features, tokens, mask)
     for row in range(3):
-        inside = features[row][mask[row]]
-        score = float(head.score(inside.mean(0)))
+        score = float(head.score(features[row : row + 1]))
         assert float(found[row].sum()) == pytest.approx(score, abs=1e-5)
-        terms = [float(head.logit(one) - head.bias) for one in inside]
-        start = float(torch.sigmoid(head.bias))
-        for term, share in zip(terms, found[row][mask[row]], strict=True):
-            expected = (start + (score - start) * term / (sum(terms) / len(terms))) / len(terms)
-            assert float(share) == pytest.approx(expected, abs=1e-5)
+        inside = [t for t in range(6) if mask[row, t]]
+        told = []
+        for t in inside:
+            share = 0.0
+            for k in range(2):
+                logit = float(((features[row] - head.mean_F) / head.scale_F) @ head.weight_FK[:, k])
+                start = 1 / (1 + math.exp(-float(head.bias_K[k])))
+                end = 1 / (1 + math.exp(-logit - float(head.bias_K[k])))
+                plain = (tokens[row, t] - head.mean_F[:4]) / head.scale_F[:4]
+                term = float(plain @ head.weight_FK[:4, k]) / len(inside)
+                share += (end - start) / logit * term / 2
+            told.append(share)
+        for t, share in zip(inside, told, strict=True):
+            expected = share + (score - sum(told)) / len(inside)
+            assert float(found[row, t]) == pytest.approx(expected, abs=1e-4)
     assert not found[~mask].any()
 
 
 def test_answers_that_say_nothing_get_the_head_s_starting_score() -> None:
-    head = RewardHead(torch.zeros(2), torch.ones(2), torch.ones(2), torch.tensor(0.3), 0.01)
-    found = head.shares(torch.zeros(1, 4, 2), torch.ones(1, 4, dtype=torch.bool))
+    head = RewardHead(torch.zeros(4), torch.ones(4), torch.ones(4, 1), torch.tensor([0.3]))
+    found = head.shares(torch.zeros(1, 4), torch.zeros(1, 4, 2), torch.ones(1, 4).bool())
     assert float(found.sum()) == pytest.approx(float(torch.sigmoid(torch.tensor(0.3))), abs=1e-6)

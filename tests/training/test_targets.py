@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 from storage.models import Feedback, Message, Signal
 from storage.transcripts import Transcript
-from training.targets import Targets, build, is_heldout, length_wanted, split
+from training.targets import Targets, build, is_heldout, lengths_liked, split
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -176,9 +176,9 @@ def test_about_the_share_that_was_asked_for_is_held_out() -> None:
     assert 150 < sum(is_heldout(str(i), 0.2) for i in range(1000)) < 250
 
 
-def test_the_length_wanted_is_that_of_liked_answers_beside_all() -> None:
+def test_liked_lengths_are_told_beside_the_mean_of_all() -> None:
     chat = Chat()
     chat.feed("rating", chat.say("a", chat.question(), "two words"), value=1)
     chat.feed("rating", chat.say("b", chat.question("p"), "as many as six words here"), value=-1)
-    assert length_wanted(chat.targets()) == 0.5
-    assert length_wanted(Targets()) == 1.0
+    assert lengths_liked(chat.targets()) == (0.5, 0.5)
+    assert lengths_liked(Targets()) == (1.0, 1.0)
