@@ -40,6 +40,11 @@ class Home:
         return self.folder / "models"
 
     @property
+    def features(self) -> Path:
+        """What the frozen layers make of rated answers; a cache, safe to delete."""
+        return self.folder / "features"
+
+    @property
     def exports(self) -> Path:
         """Data sets written from the page."""
         return self.folder / "exports"

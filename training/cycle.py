@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from sqlalchemy.orm import Session
-from torch import Tensor
 
 from storage import adapters as versions
 from storage import cycles, feedback, transcripts
@@ -21,6 +20,7 @@ from storage.transcripts import Transcript
 from training import canaries, gate, ppo, rankings, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
+from training.feature_cache import FeatureCache, Item
 from training.manifest import AdapterError
 from training.policy import Base, Policy
 from training.rated import RatedAnswers, rated_answers
@@ -118,7 +118,8 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
     policy = Policy(shop.base, config, folder)
     with closing(policy):
         report("fit", 0.0, f"fitting the reward head on {found.labels} labels")
-        head, metrics = _fit(policy, train, heldout, config)
+        cache = FeatureCache(shop.home.features, policy, config)
+        head, metrics = _fit(cache, train, heldout, config.reward_caution)
         done = Outcome(cycle, "refused", parent, counts, metrics)
         if metrics["auc"] is not None and metrics["trusted"] and metrics["auc"] < 0.5:
             reason = f"The reward head ranks unseen answers worse than chance (AUC {metrics['auc']:.2f})."
@@ -190,37 +191,42 @@ def _parent(shop: Workshop, served: str, report: Report) -> tuple[str, Any]:
 
 
 def _fit(
-    policy: Policy, train: Targets, heldout: Targets, config: TrainingConfig
+    cache: FeatureCache, train: Targets, heldout: Targets, caution: float
 ) -> tuple[reward_head.RewardHead, dict[str, Any]]:
     """Fit a head on everything said, after one without the held-out part has shown its figures.
 
     Held-out prompts are never practised, but few ratings are too dear to leave any out: the gate
     asks whether the policy does better on new questions, not whether the head is right.
     """
+    inside, outside = _items(train), _items(heldout)
+    features = cache.features([*inside, *outside])
+    seen, unseen = features.split([len(inside), len(outside)])
+    labels, kept_back = _labels(train), _labels(heldout)
+    head = reward_head.fit(seen, labels, caution)
     metrics: dict[str, Any] = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc"))
-    head = reward_head.fit(*_labels(policy, train, config), config.reward_caution)
     if heldout.labels:
-        metrics |= rankings.evaluate(head.mean, *_labels(policy, heldout, config))
-        head = reward_head.fit(
-            *_labels(policy, train.joined(heldout), config), config.reward_caution
-        )
+        metrics |= rankings.evaluate(head.mean, unseen, kept_back)
+        head = reward_head.fit(features, labels.followed_by(kept_back), caution)
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
     metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
     return head, metrics
 
 
-def _labels(
-    policy: Policy, found: Targets, config: TrainingConfig
-) -> tuple[Tensor, reward_head.Labels]:
-    """Lay ratings and pairs out as rows of one feature matrix."""
+def _items(found: Targets) -> list[Item]:
+    """Return the answers that something was said of: rated ones, then both of each pair."""
     items = [(r.turns, r.answer) for r in found.rated]
     items += [(p.turns, text) for p in found.pairs for text in (p.chosen, p.rejected)]
+    return items
+
+
+def _labels(found: Targets) -> reward_head.Labels:
+    """Return what was said of `_items`."""
     first = len(found.rated)
     pairs = [(first + 2 * i, first + 2 * i + 1) for i in range(len(found.pairs))]
     groups = [r.place.conversation for r in found.rated]
     groups += [p.place.conversation for p in found.pairs for _ in range(2)]
-    labels = reward_head.Labels(
+    return reward_head.Labels(
         targets=torch.tensor([r.target for r in found.rated]),
         weights=torch.tensor([r.weight for r in found.rated]),
         rows=torch.arange(first),
@@ -228,7 +234,6 @@ def _labels(
         pair_weights=torch.tensor([p.weight for p in found.pairs]),
         groups=groups,
     )
-    return given(policy, items, config).features_BF, labels
 
 
 def _contest(heldout: Targets, train: Targets, config: TrainingConfig) -> list[Any]:

@@ -163,6 +163,8 @@ class Policy:
             self.peft = PeftModel.from_pretrained(base.model, str(adapter), is_trainable=True)
             stored: Any = self.peft.peft_config["default"]
             first = min(stored.layers_to_transform or [0])
+        self.frozen = first
+        """How many of the lower layers are frozen."""
         self.peft.eval()  # no dropout anywhere: the ratio must be 1 before the first step
         self._lower, self._upper = _split(base.model, first)
 

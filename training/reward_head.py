@@ -33,12 +33,14 @@ PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Ridge penalties to choose from, on standardised features."""
 FOLDS = 5
 STEPS = 60
+STEPS_OF_MANY = 20
+"""Of L-BFGS. Many answers leave little to the penalty, and the first steps find nearly all of it."""
 TINY = 1e-6
 CLEARLY = 2.0
 """Standard errors from 0 at which people are taken to want a form: 1 in 20 by chance alone."""
 FORM_GAIN = 10.0
 """How much louder than a hidden state a form speaks once people want it: it is one of a thousand."""
-SAMPLE = 4_096
+SAMPLE = 2_048
 """Answers on which penalty and calibration are chosen; more make no difference to them."""
 
 
@@ -55,6 +57,26 @@ class Labels:
     pairs: Tensor  # P x 2
     pair_weights: Tensor
     groups: list[str]  # one for each feature row
+
+    def followed_by(self, other: "Labels") -> "Labels":
+        """Return the labels of both, whose feature rows follow each other."""
+        after = len(self.groups)
+        return Labels(
+            torch.cat([self.targets, other.targets]),
+            torch.cat([self.weights, other.weights]),
+            torch.cat([self.rows, other.rows + after]),
+            torch.cat([self.pairs, other.pairs + after]),
+            torch.cat([self.pair_weights, other.pair_weights]),
+            [*self.groups, *other.groups],
+        )
+
+
+@dataclass(frozen=True)
+class Space:
+    """Standardised features, and the directions R in which weights are looked for."""
+
+    plain_NF: Tensor
+    back_FR: Tensor
 
 
 @dataclass(frozen=True)
@@ -117,17 +139,16 @@ def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead
     """Fit a head to answers whose last features are their `FORMS`."""
     mean_F, scale_F = features_NF.mean(0), features_NF.std(0).clamp_min(TINY)
     plain_NF = (features_NF - mean_F) / scale_F
-    wanted = [
-        _clearly_wanted(plain_NF[:, place - len(FORMS)], labels) for place in range(len(FORMS))
-    ]
-    x_NR, back_FR = _without_form(plain_NF, wanted)
-    penalty, slope, shift = _choose(x_NR, labels)
+    wanted = [_clearly_wanted(plain_NF[:, i - len(FORMS)], labels) for i in range(len(FORMS))]
+    few_NF, few_labels = _sample(plain_NF, labels)
+    penalty, slope, shift = _choose(_turned(few_NF, wanted), few_labels)
+    space = _turned(plain_NF, wanted)
     factors_NK = _by_conversation(labels.groups, MEMBERS)
-    weight_RK, bias_K = _solve(x_NR, labels, penalty, factors_NK)
+    weight_FK, bias_K = _solve(space, labels, penalty, factors_NK)
     return RewardHead(
         mean_F,
         scale_F,
-        back_FR @ weight_RK * slope,
+        weight_FK * slope,
         bias_K * slope + shift,
         penalty,
         caution,
@@ -150,54 +171,61 @@ def _clearly_wanted(form_N: Tensor, labels: Labels) -> bool:
     return abs(z) > CLEARLY
 
 
-def _without_form(plain_NF: Tensor, wanted: list[bool]) -> tuple[Tensor, Tensor]:
-    """Return what the members are fitted on, NR, and the way back to features, FR.
+def _turned(plain_NF: Tensor, wanted: list[bool]) -> Space:
+    """Return the space that the members are fitted in.
 
-    Few answers span few directions: their features are turned so that no more are left, which
-    changes no ridge solution and makes it much cheaper.
+    Forms that nobody wants are regressed out of the other features. Few answers span few
+    directions: no more are left then, which changes no ridge solution and makes it much cheaper.
     """
     number, size = plain_NF.shape
-    first = size - len(FORMS)
-    form_NS, keep = plain_NF[:, first:], torch.tensor(wanted)
-    out = torch.eye(size)
-    out[first:, :first] = -torch.linalg.lstsq(form_NS * ~keep, plain_NF[:, :first]).solution
-    out[first:, first:] = torch.diag(keep * FORM_GAIN)
-    out /= math.sqrt(size)
-    x_NF = plain_NF @ out
+    first, keep = size - len(FORMS), torch.tensor(wanted)
+    unwanted_NS = plain_NF[:, first:] * ~keep
+    back_FF = torch.eye(size)
+    back_FF[first:, :first] = -torch.linalg.lstsq(unwanted_NS, plain_NF[:, :first]).solution
+    back_FF[first:, first:] = torch.diag(keep * FORM_GAIN)
+    back_FF /= math.sqrt(size)
     if number >= size:
-        return x_NF, out
-    _, _, turn_RF = torch.linalg.svd(x_NF, full_matrices=False)
-    return x_NF @ turn_RF.T, out @ turn_RF.T
+        return Space(plain_NF, back_FF)
+    _, _, turn_RF = torch.linalg.svd(plain_NF @ back_FF, full_matrices=False)
+    return Space(plain_NF, back_FF @ turn_RF.T)
 
 
-def _choose(x_NR: Tensor, labels: Labels) -> tuple[float, float, float]:
+def _choose(space: Space, labels: Labels) -> tuple[float, float, float]:
     """Return the ridge penalty, and slope and shift that calibrate the logits it gives."""
-    labels = _sample(labels)
     names = {name: place % FOLDS for place, name in enumerate(sorted(set(labels.groups)))}
     fold_N = torch.tensor([names[group] for group in labels.groups])
     inside_NK = (fold_N[:, None] != torch.arange(FOLDS)).float()
-    best, logits_N = (math.inf, PENALTIES[0]), x_NR[:, 0]
+    best, logits_N = (math.inf, PENALTIES[0]), torch.zeros(len(fold_N))
     for penalty in PENALTIES:
-        weight_RK, bias_K = _solve(x_NR, labels, penalty, inside_NK)
-        unseen_N = ((x_NR @ weight_RK + bias_K) * (1 - inside_NK)).sum(1)
+        weight_FK, bias_K = _solve(space, labels, penalty, inside_NK)
+        unseen_N = ((space.plain_NF @ weight_FK + bias_K) * (1 - inside_NK)).sum(1)
         loss = float(_losses(unseen_N[:, None], labels, torch.ones_like(unseen_N)[:, None]))
         if loss < best[0]:
             best, logits_N = (loss, penalty), unseen_N
     return best[1], *_calibrate(logits_N[labels.rows], labels)
 
 
-def _sample(labels: Labels) -> Labels:
-    """Return labels few enough to choose by."""
-    rows = torch.randperm(len(labels.rows), generator=torch.Generator().manual_seed(0))[:SAMPLE]
-    pairs = torch.randperm(len(labels.pairs), generator=torch.Generator().manual_seed(0))[:SAMPLE]
-    return Labels(
+def _sample(plain_NF: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
+    """Return answers few enough to choose by, with what was said of them."""
+    if len(plain_NF) <= SAMPLE:
+        return plain_NF, labels
+    keep_N = torch.zeros(len(plain_NF), dtype=torch.bool)
+    keep_N[labels.rows[_some(len(labels.rows))]] = True
+    keep_N[labels.pairs[_some(len(labels.pairs))].flatten()] = True
+    rows, pairs = keep_N[labels.rows], keep_N[labels.pairs].all(1)
+    place_N = keep_N.cumsum(0) - 1
+    return plain_NF[keep_N], Labels(
         labels.targets[rows],
         labels.weights[rows],
-        labels.rows[rows],
-        labels.pairs[pairs],
+        place_N[labels.rows[rows]],
+        place_N[labels.pairs[pairs]],
         labels.pair_weights[pairs],
-        labels.groups,
+        [group for group, kept in zip(labels.groups, keep_N.tolist(), strict=True) if kept],
     )
+
+
+def _some(number: int) -> Tensor:
+    return torch.randperm(number, generator=torch.Generator().manual_seed(0))[: SAMPLE // 2]
 
 
 def _calibrate(logits: Tensor, labels: Labels) -> tuple[float, float]:
@@ -232,26 +260,28 @@ def _by_conversation(groups: list[str], members: int) -> Tensor:
 
 
 def _solve(
-    x_NR: Tensor, labels: Labels, penalty: float, factors_NK: Tensor
+    space: Space, labels: Labels, penalty: float, factors_NK: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Fit K ridge solutions side by side, each to rows weighed by its column of factors."""
+    """Fit K ridge solutions FK side by side, each to rows weighed by its column of factors."""
     members = factors_NK.shape[1]
-    weight_RK = torch.zeros(x_NR.shape[1], members, requires_grad=True)
+    weight_RK = torch.zeros(space.back_FR.shape[1], members, requires_grad=True)
     bias_K = torch.zeros(members, requires_grad=True)
+    steps = STEPS if len(space.plain_NF) <= SAMPLE else STEPS_OF_MANY
     optimiser = torch.optim.LBFGS(
-        [weight_RK, bias_K], max_iter=STEPS, line_search_fn="strong_wolfe"
+        [weight_RK, bias_K], max_iter=steps, line_search_fn="strong_wolfe"
     )
     number = len(labels.rows) + 2 * len(labels.pairs)
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        losses_K = _losses(x_NR @ weight_RK + bias_K, labels, factors_NK)
+        logits_NK = space.plain_NF @ (space.back_FR @ weight_RK) + bias_K
+        losses_K = _losses(logits_NK, labels, factors_NK)
         loss = losses_K.sum() + penalty * weight_RK.square().sum() / number
         loss.backward()
         return loss
 
     optimiser.step(closure)
-    return weight_RK.detach(), bias_K.detach()
+    return space.back_FR @ weight_RK.detach(), bias_K.detach()
 
 
 def _losses(logits_NK: Tensor, labels: Labels, factors_NK: Tensor) -> Tensor:

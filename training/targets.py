@@ -74,14 +74,6 @@ class Targets:
         """How many opinions there are; a pair counts as one."""
         return len(self.rated) + len(self.pairs)
 
-    def joined(self, other: "Targets") -> "Targets":
-        """Return both together."""
-        return Targets(
-            [*self.rated, *other.rated],
-            [*self.pairs, *other.pairs],
-            [*self.prompts, *other.prompts],
-        )
-
 
 def build(transcripts: Iterable[Transcript]) -> Targets:
     """Turn what was said in some conversations into targets; the newest of each kind counts."""

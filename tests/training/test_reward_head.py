@@ -7,7 +7,7 @@ from torch import Tensor
 from training import reward_head
 from training.form import FORMS
 from training.rankings import auc
-from training.reward_head import Labels, RewardHead, fit
+from training.reward_head import Labels, RewardHead, Space, fit
 
 
 def labels(targets: Tensor, pairs: Tensor | None = None) -> Labels:
@@ -117,10 +117,11 @@ def test_scores_are_calibrated_on_answers_never_seen() -> None:
 def test_members_fitted_side_by_side_equal_each_fitted_alone() -> None:
     features, targets = drawn(30)
     given, factors = labels(targets), torch.rand(30, 3, generator=torch.Generator().manual_seed(2))
-    weight, bias = reward_head._solve(features, given, 0.1, factors)
+    space = Space(features, torch.eye(16))
+    weight, bias = reward_head._solve(space, given, 0.1, factors)
     for member in range(3):
         one = factors[:, member : member + 1]
-        alone, level = reward_head._solve(features, given, 0.1, one)
+        alone, level = reward_head._solve(space, given, 0.1, one)
         assert torch.allclose(weight[:, member], alone[:, 0], atol=0.02)
         assert float(bias[member]) == pytest.approx(float(level[0]), abs=0.02)
 
@@ -142,12 +143,30 @@ def test_losses_equal_a_loop() -> None:
         assert float(found[k]) == pytest.approx(total / (f[0] + 0.5 * f[1] + 0.4 * f[2]), abs=1e-5)
 
 
-def test_turning_features_changes_no_score() -> None:
-    features, targets = drawn(12)
-    few = fit(features, labels(targets))  # fewer answers than features
-    x, back = reward_head._without_form((features - few.mean_F) / few.scale_F, [False, False])
-    assert x.shape == (12, 12)
-    assert torch.allclose((features - few.mean_F) / few.scale_F @ back, x, atol=1e-4)
+def test_turning_features_changes_no_weight() -> None:
+    features, targets = drawn(12)  # fewer answers than features
+    turned = reward_head._turned(features, [True, True])
+    assert turned.back_FR.shape == (16, 12)
+    straight = torch.eye(16)
+    straight[-2:, -2:] *= reward_head.FORM_GAIN
+    ones = torch.ones(12, 1)
+    found, _ = reward_head._solve(turned, labels(targets), 0.1, ones)
+    expected, _ = reward_head._solve(Space(features, straight / 4), labels(targets), 0.1, ones)
+    assert torch.allclose(found, expected, atol=0.02)
+
+
+def test_penalty_and_calibration_are_chosen_on_a_sample_of_many() -> None:
+    number = reward_head.SAMPLE + 100
+    pairs = torch.arange(200).reshape(-1, 2)
+    given = labels(torch.rand(number), pairs)
+    few, kept = reward_head._sample(torch.arange(number)[:, None].float(), given)
+    assert len(few) <= reward_head.SAMPLE
+    assert len(kept.groups) == len(few)
+    told = {f"c{int(row)}": float(t) for row, t in zip(given.rows, given.targets, strict=True)}
+    for row, target in zip(kept.rows.tolist(), kept.targets.tolist(), strict=True):
+        assert told[kept.groups[row]] == target
+        assert kept.groups[row] == f"c{int(few[row])}"
+    assert (few[kept.pairs[:, 1], 0] - few[kept.pairs[:, 0], 0] == 1).all()
 
 
 def test_the_shares_of_tokens_sum_to_the_score_and_follow_their_terms() -> None:

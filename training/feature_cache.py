@@ -1,0 +1,97 @@
+"""Features of the answers that people rated, kept between cycles: the frozen layers see each once.
+
+One file for each way of reading answers. It is a cache, safe to delete: what can't be read is made
+again, and what a cycle didn't ask for leaves the file with it. Knows no rating.
+
+Shapes: N answers, F features.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from training.config import TrainingConfig
+from training.policy import Policy
+from training.prompts import Turn
+from training.rollout import CHUNK, given
+
+log = logging.getLogger(__name__)
+
+Item = tuple[list[Turn], str]
+"""Turns and the answer to them."""
+KEY_BYTES = 16
+PROBE = 256
+"""Rows of the embedding by which a base is known again: a name may come to mean another model."""
+
+
+class FeatureCache:
+    """Reads features from its file, has the rest worked out, and writes the file anew."""
+
+    def __init__(self, folder: Path, policy: Policy, config: TrainingConfig) -> None:
+        self._policy = policy
+        self._config = config
+        self._file = folder / f"{_way(policy, config)}.safetensors"
+
+    def features(self, items: Sequence[Item]) -> Tensor:
+        """Return the features of each answer, NF."""
+        if not items:
+            return torch.zeros(0, 0)
+        keys = [_key(item) for item in items]
+        known = self._read()
+        missing = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
+        fresh = self._work_out(list(missing.values()))
+        known |= dict(zip(missing, fresh, strict=True))
+        if missing or len(known) > len(set(keys)):
+            self._write({key: known[key] for key in keys})
+        return torch.stack([known[key] for key in keys]).float()
+
+    def _work_out(self, items: list[Item]) -> list[Tensor]:
+        rows: list[Tensor] = []
+        for start in range(0, len(items), CHUNK):
+            part = given(self._policy, items[start : start + CHUNK], self._config)
+            rows.extend(part.features_BF.half())
+        return rows
+
+    def _read(self) -> dict[bytes, Tensor]:
+        if not self._file.exists():
+            return {}
+        try:
+            stored = load_file(self._file)
+            keys = stored["keys"].numpy().tobytes()
+            rows = stored["rows"].unbind()
+        except (SafetensorError, KeyError, OSError) as error:
+            log.warning("%s can't be read (%s); its features are made again", self._file, error)
+            return {}
+        places = range(0, len(keys), KEY_BYTES)
+        return {keys[i : i + KEY_BYTES]: row for i, row in zip(places, rows, strict=True)}
+
+    def _write(self, rows: dict[bytes, Tensor]) -> None:
+        self._file.parent.mkdir(exist_ok=True)
+        keys = torch.frombuffer(bytearray(b"".join(rows)), dtype=torch.uint8)
+        staging = self._file.with_suffix(".staging")
+        save_file(
+            {"keys": keys.reshape(-1, KEY_BYTES), "rows": torch.stack(list(rows.values()))}, staging
+        )
+        staging.replace(self._file)
+
+
+def _key(item: Item) -> bytes:
+    told = json.dumps(item, ensure_ascii=False).encode()
+    return hashlib.blake2b(told, digest_size=KEY_BYTES).digest()
+
+
+def _way(policy: Policy, config: TrainingConfig) -> str:
+    """Name what features hang on besides the answer: the frozen layers, and what is cut."""
+    weight: Any = policy.base.model.get_input_embeddings().weight
+    words = weight.detach()[:PROBE]
+    digest = hashlib.blake2b(words.float().cpu().numpy().tobytes(), digest_size=KEY_BYTES)
+    digest.update(f"{policy.frozen} {words.dtype} {config.max_prompt} {config.max_answer}".encode())
+    return digest.hexdigest()
