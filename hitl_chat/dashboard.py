@@ -123,7 +123,7 @@ class _Look:
             recent = cycles.recent(session, SHOWN_CYCLES)
             known, history = adapters.versions(session), adapters.history(session)
             versions = tables.versions(known, history, adapters.served(session))
-            done = tables.cycles(recent) + tables.rewards(recent)
+            done = tables.cycles(recent) + tables.rewards(recent) + tables.implicit(recent)
         return tables.overview(status), tables.running(status["running"]), versions, done
 
     def choices(self) -> Any:  # noqa: ANN401 - a Gradio update

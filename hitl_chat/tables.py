@@ -92,6 +92,19 @@ def rewards(recent: Sequence[Cycle]) -> str:
     return _table("Reward head, on held-out feedback", ("Cycle", *names, "update"), rows)
 
 
+def implicit(recent: Sequence[Cycle]) -> str:
+    """Return how well gestures foretold thumbs when a cycle last looked, and whether they train."""
+    looked = (c.counts["implicit"] for c in recent if c.counts and "implicit" in c.counts)
+    found: Mapping[str, Any] = next(looked, {})
+    rows = [
+        (f"{one['foretold']:.0%}", f"{one['liked']:.0%}", one["ratings"])
+        for one in found.get("bins", ())
+    ]
+    names = ("Foretold to be liked", "Were liked", "Ratings")
+    table = _table("Implicit signals, against ratings they hadn't seen", names, rows)
+    return f'<p id="implicit">{html.escape(_trust(found))}</p>{table}'
+
+
 def why(verdict: Mapping[str, Any] | None, error: str | None) -> str:
     """Return the reasons of a verdict, or what broke, as one line."""
     if error:
@@ -100,6 +113,17 @@ def why(verdict: Mapping[str, Any] | None, error: str | None) -> str:
     if isinstance(reasons, list) and reasons:
         return "; ".join(str(reason) for reason in reasons)
     return _figures(verdict)
+
+
+def _trust(found: Mapping[str, Any]) -> str:
+    if not found:
+        return "Implicit signals: no training has seen any yet."
+    ratings = found["likes"] + found["dislikes"]
+    if found["auc"] is None:
+        return f"Implicit signals: {ratings} ratings beside them say too little: not used yet."
+    interval = f"{found['auc']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
+    used = "used" if found["trusted"] else "not used yet"
+    return f"Implicit signals: AUC {interval} against {ratings} ratings: {used}."
 
 
 def _serves(version: str, served: str) -> str:

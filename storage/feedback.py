@@ -164,6 +164,11 @@ def mark(s: Session) -> int:
     return s.scalar(select(func.max(Feedback.id))) or 0
 
 
+def last_signal(s: Session) -> int:
+    """Return the newest signal id; together with `mark` it says all that a cycle may see."""
+    return s.scalar(select(func.max(Signal.id))) or 0
+
+
 def _answer(s: Session, rater_id: str, message_id: str) -> Message:
     message = conversations.owned_message(s, rater_id, message_id)
     if message.role != "assistant":

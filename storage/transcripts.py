@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import String, cast, select
+from sqlalchemy import Select, String, cast, select
 from sqlalchemy.orm import Session
 
 from storage.models import Conversation, Feedback, Message, Signal
@@ -81,12 +81,16 @@ class Transcript:
 def read_rated(s: Session) -> Iterator[Transcript]:
     """Yield the conversations that hold feedback, oldest first."""
     held = select(Message.conversation_id).join(Feedback, Feedback.message_id == Message.id)
-    ids = s.scalars(
-        select(Conversation.id)
-        .where(Conversation.id.in_(held))
-        .order_by(Conversation.created_at, Conversation.id)
-    ).all()
-    return _read(s, ids)
+    return _read(s, s.scalars(_oldest_first().where(Conversation.id.in_(held))))
+
+
+def read_noted(s: Session) -> Iterator[Transcript]:
+    """Yield the conversations that hold feedback or signals, oldest first."""
+    about = select(Message.conversation_id)
+    said = about.join(Feedback, Feedback.message_id == Message.id)
+    done = about.join(Signal, Signal.message_id == Message.id)
+    either = Conversation.id.in_(said) | Conversation.id.in_(done)
+    return _read(s, s.scalars(_oldest_first().where(either)))
 
 
 def read_all(s: Session) -> Iterator[Transcript]:
@@ -95,7 +99,7 @@ def read_all(s: Session) -> Iterator[Transcript]:
     Readers such as `datasets` settle the columns' types on the first megabytes; lists that are
     empty all through those would make them stumble over the first item that comes later.
     """
-    oldest = select(Conversation.id).order_by(Conversation.created_at, Conversation.id)
+    oldest = _oldest_first()
     about = select(Message.conversation_id)
     feedback = about.join(Feedback, Feedback.message_id == Message.id)
     leaders = (
@@ -105,6 +109,10 @@ def read_all(s: Session) -> Iterator[Transcript]:
     )
     ids = [s.scalar(oldest.where(Conversation.id.in_(one)).limit(1)) for one in leaders]
     return _read(s, dict.fromkeys([*filter(None, ids), *s.scalars(oldest)]))
+
+
+def _oldest_first() -> Select[str]:
+    return select(Conversation.id).order_by(Conversation.created_at, Conversation.id)
 
 
 def _read(s: Session, conversations: Iterable[str]) -> Iterator[Transcript]:

@@ -3,7 +3,7 @@
 Knows the order of the steps and what ends them early, not when a cycle is due.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -17,7 +17,7 @@ from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
 from storage.transcripts import Transcript
-from training import canaries, gate, ppo, rankings, reward_head, targets
+from training import canaries, gate, implicit, ppo, rankings, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
 from training.feature_cache import FeatureCache, Item
@@ -108,10 +108,10 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
     torch.manual_seed(config.seed)
     report("targets", 0.0, "reading the feedback")
     with shop.database.read() as session:
-        found = targets.build(read(session, mark))
+        found, noted = learnable(session, mark, feedback.last_signal(session))
         served = versions.served(session)
     train, heldout = targets.split(found, config.heldout_share)
-    counts = _counts(train, heldout)
+    counts = _counts(train, heldout) | noted
     _check_enough(train, config)
 
     parent, folder = _parent(shop, served, report)
@@ -153,17 +153,36 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         return _promote(shop, policy, replace(done, status="promoted"), parent, report)
 
 
-def read(session: Session, mark: int) -> Iterator[Transcript]:
-    """Read the conversations that hold feedback, with what was said up to `mark`."""
-    for transcript in transcripts.read_rated(session):
+def learnable(session: Session, mark: int, signal: int) -> tuple[Targets, dict[str, Any]]:
+    """Return the targets of what was said up to `mark`, and the figures of what was done by then.
+
+    What was done, up to a signal, has targets too once it is trusted. With both ids, which the
+    journal keeps, the same comes out again later.
+    """
+    if not signal:
+        return targets.build(_frozen(transcripts.read_rated(session), mark, signal)), {}
+    told = implicit.learn(_frozen(transcripts.read_noted(session), mark, signal))
+    read = transcripts.read_noted if told.labels else transcripts.read_rated
+    found = targets.build(_frozen(read(session), mark, signal), told.labels)
+    return found, {"implicit": told.as_json() | {"signal": signal}}
+
+
+def _frozen(found: Iterable[Transcript], mark: int, signal: int) -> Iterator[Transcript]:
+    """Leave out what was said after `mark` and done after `signal`."""
+    for transcript in found:
         said = [f for f in transcript.feedback if f.id <= mark]
-        yield replace(transcript, feedback=said)
+        done = [d for d in transcript.signals if d.id <= signal]
+        yield replace(transcript, feedback=said, signals=done)
 
 
 def _counts(train: Targets, heldout: Targets) -> dict[str, Any]:
     return {
-        "train": {"ratings": len(train.rated), "pairs": len(train.pairs)},
-        "heldout": {"ratings": len(heldout.rated), "pairs": len(heldout.pairs)},
+        "train": {
+            "ratings": len(train.said),
+            "pairs": len(train.pairs),
+            "implicit": len(train.rated) - len(train.said),
+        },
+        "heldout": {"ratings": len(heldout.said), "pairs": len(heldout.pairs)},
         "prompts": len(train.prompts),
         "heldout_prompts": len(heldout.prompts),
     }

@@ -1,15 +1,17 @@
 """What people said and did, as weighted targets to learn from. Pure: knows no database and no model.
 
 A rating is a target of 1 or 0. An edit and a choice make pairs, and so does a regenerated draft
-when its successor was kept. Explicit feedback overrides what a signal suggests.
+when its successor was kept. Explicit feedback overrides what a signal suggests: only answers that
+nobody spoke of have targets by gestures (`training.implicit`), and only training sees these.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from storage.models import Message
 from storage.transcripts import Transcript
+from training.gestures import regenerated
 from training.prompts import Turn
 
 REGENERATED = 0.4
@@ -19,6 +21,8 @@ BOTH_BAD = 0.5
 """Weight of each of two drafts that were both called bad."""
 FEW = 5
 """Conversations below which the split is by question."""
+IMPLICIT = "implicit"
+"""Source of the targets that nobody spoke out."""
 
 
 @dataclass(frozen=True)
@@ -74,14 +78,29 @@ class Targets:
         """How many opinions there are; a pair counts as one."""
         return len(self.rated) + len(self.pairs)
 
+    @property
+    def said(self) -> list[Rated]:
+        """Return the answers that people spoke of."""
+        return [r for r in self.rated if r.source != IMPLICIT]
 
-def build(transcripts: Iterable[Transcript]) -> Targets:
-    """Turn what was said in some conversations into targets; the newest of each kind counts."""
+
+NOTHING: Mapping[str, float] = {}
+
+
+def build(transcripts: Iterable[Transcript], implied: Mapping[str, float] = NOTHING) -> Targets:
+    """Turn what was said in some conversations into targets; the newest of each kind counts.
+
+    `implied` is what gestures say of answers by id, from -1 to 1. Its targets come first, so that
+    whoever keeps the newest keeps what was said.
+    """
     targets = Targets()
+    quiet: list[Rated] = []
     for transcript in transcripts:
+        quiet.extend(_implied(transcript, implied))
         targets.rated.extend(_rated(transcript))
         targets.pairs.extend(p for p in _pairs(transcript) if p.chosen != p.rejected)
-        targets.prompts.extend(_prompts(transcript))
+        targets.prompts.extend(_prompts(transcript, implied))
+    targets.rated[:0] = quiet
     return targets
 
 
@@ -90,7 +109,8 @@ def split(targets: Targets, share: float) -> tuple[Targets, Targets]:
 
     A conversation stays on its side for ever, whatever is added: its id alone decides, so no later
     cycle trains on it. Fewer than `FEW` conversations are split by question instead, or someone
-    who talks in one long conversation would never see anything learnt.
+    who talks in one long conversation would never see anything learnt. What gestures say is no
+    evidence to hold a model against, so of held-out answers it is dropped.
     """
     places = {p.place.conversation for p in targets.prompts}
     train, heldout = Targets(), Targets()
@@ -100,7 +120,8 @@ def split(targets: Targets, share: float) -> tuple[Targets, Targets]:
         return heldout if is_heldout(unit, share) else train
 
     for rated in targets.rated:
-        side(rated.place).rated.append(rated)
+        if rated.source != IMPLICIT or side(rated.place) is train:
+            side(rated.place).rated.append(rated)
     for pair in targets.pairs:
         side(pair.place).pairs.append(pair)
     for prompt in targets.prompts:
@@ -113,9 +134,9 @@ def lengths_liked(targets: Targets) -> tuple[float, float]:
 
     The shortest and the longest tenth don't count. Without any liked answer it is (1, 1).
     """
-    liked = [_words(r.answer) for r in targets.rated if r.target >= 0.5]
+    liked = [_words(r.answer) for r in targets.said if r.target >= 0.5]
     liked += [_words(p.chosen) for p in targets.pairs]
-    rest = [_words(r.answer) for r in targets.rated if r.target < 0.5]
+    rest = [_words(r.answer) for r in targets.said if r.target < 0.5]
     rest += [_words(p.rejected) for p in targets.pairs]
     if not sum(liked):
         return 1.0, 1.0
@@ -162,7 +183,7 @@ def _pairs(transcript: Transcript) -> Iterable[Pair]:
         if choice.verdict == "better" and choice.other_id:
             chosen = messages[choice.message_id].text
             yield _pair(transcript, chosen, messages[choice.other_id], 1.0, "choice")
-    for old, kept in _regenerated(transcript):
+    for old, kept in regenerated(transcript):
         yield _pair(transcript, kept.text, old, REGENERATED, "regenerate")
 
 
@@ -173,23 +194,21 @@ def _pair(
     return Pair(turns, chosen, rejected.text, weight, _place(rejected), source)
 
 
-def _regenerated(transcript: Transcript) -> Iterable[tuple[Message, Message]]:
-    """Find drafts that were asked again, with the later one that the person went on from."""
-    ratings = transcript.ratings()
-    parents = {m.parent_id for m in transcript.messages.values()}
-    for mid in sorted({s.message_id for s in transcript.signals if s.kind == "regenerate"}):
-        old = transcript.messages[mid]
-        if ratings.get(mid, -1) > 0 or old.stop_reason not in ("eos", "length"):
-            continue  # liked all the same, or asked again because it broke off
-        later = [d for d in transcript.drafts(old) if d.created_at > old.created_at]
-        kept = [d for d in later if d.id in parents]
-        if kept:
-            yield old, kept[-1]
+def _implied(transcript: Transcript, implied: Mapping[str, float]) -> Iterable[Rated]:
+    """Yield what gestures say: a target of P(liked) under even odds, weighing what it is sure of."""
+    for answer in transcript.answers():
+        r = implied.get(answer.id)
+        if r is not None:
+            turns, target = transcript.prompt(answer), (1 + r) / 2
+            yield Rated(turns, answer.text, target, abs(r), _place(answer), IMPLICIT)
 
 
-def _prompts(transcript: Transcript) -> Iterable[Prompt]:
-    """Yield each question that was answered, once."""
-    first = {answer.parent_id: answer for answer in reversed(transcript.answers())}
+def _prompts(transcript: Transcript, implied: Mapping[str, float]) -> Iterable[Prompt]:
+    """Yield each question that was answered, once; where nothing was said, those with a target."""
+    answers = transcript.answers()
+    if not transcript.feedback:
+        answers = [answer for answer in answers if answer.id in implied]
+    first = {answer.parent_id: answer for answer in reversed(answers)}
     for answer in first.values():
         yield Prompt(transcript.prompt(answer), _place(answer))
 

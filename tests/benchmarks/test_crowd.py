@@ -8,10 +8,12 @@ from benchmarks.crowd import Crowd
 from benchmarks.mix import Mix
 from benchmarks.visitor import Visitor
 from hitl_chat.service import Service
+from storage import feedback
 from storage.database import Database
 from storage.models import Conversation, Feedback, Message, Signal
 from tests.benchmarks.book import Book, loves_x
 from tests.scripted import ScriptedEngine
+from training.cycle import learnable
 
 MIXED = Mix(
     noise=0.1,
@@ -189,3 +191,26 @@ def test_what_the_silent_do_can_be_told_apart(database: Database, service: Servi
     assert copied
     assert again
     assert all("x" in text for text in copied)
+
+
+def test_the_gestures_of_the_silent_train_once_thumbs_bear_them_out(
+    database: Database, service: Service
+) -> None:
+    crowd = Crowd(loves_x, 1, Mix(silent=0.4))
+    crowd.rate(lambda: Visitor(service), PROMPTS, 16, lambda _: None)
+    with database.read() as session:
+        found, noted = learnable(session, feedback.mark(session), feedback.last_signal(session))
+    assert noted["implicit"]["trusted"] is False
+    assert len(found.said) == len(found.rated)
+    crowd.rate(lambda: Visitor(service), PROMPTS, 160, lambda _: None)
+    with database.read() as session:
+        mark, signal = feedback.mark(session), feedback.last_signal(session)
+        found, noted = learnable(session, mark, signal)
+    assert noted["implicit"]["trusted"] is True
+    quiet = [r for r in found.rated if r.source == "implicit"]
+    assert len(quiet) >= 8
+    right = sum(r.weight for r in quiet if ("x" in r.answer) == (r.target > 0.5))
+    assert right > 0.65 * sum(r.weight for r in quiet)  # most of what they like goes uncopied
+    crowd.rate(lambda: Visitor(service), PROMPTS, 176, lambda _: None)
+    with database.read() as session:
+        assert learnable(session, mark, signal) == (found, noted)  # whatever came since

@@ -12,6 +12,10 @@ from tests.server import Server
 
 pytestmark = pytest.mark.browser
 PASSWORD = "let me in"
+IMPLICIT = {
+    "auc": 0.71, "low": 0.58, "high": 0.82, "likes": 23, "dislikes": 20, "trusted": False,
+    "bins": [{"ratings": 43, "foretold": 0.5, "liked": 0.53}],
+}  # fmt: skip
 REWARD = {"accuracy": 0.875, "precision": 0.9, "recall": 0.8, "f1": 0.847, "auc": 0.93}
 REASONS = ["wins 31% of comparisons <b>only</b>", "distinct-2 fell to 0.61"]
 
@@ -35,7 +39,14 @@ def history(s: Session) -> None:
     cycles.close(s, first.id, "promoted", version="v-0001", reward=REWARD, ppo=figures)
     adapters.serve(s, "v-0001", "promoted by cycle 1")
     second = cycles.open_cycle(s, 0)
-    cycles.close(s, second.id, "refused", verdict={"reasons": REASONS}, reward=REWARD)
+    cycles.close(
+        s,
+        second.id,
+        "refused",
+        verdict={"reasons": REASONS},
+        reward=REWARD,
+        counts={"implicit": IMPLICIT},
+    )
     third = cycles.open_cycle(s, 0)
     cycles.advance(s, third.id, "fit", 0.5, "fitting on 40 answers")
 
@@ -58,6 +69,7 @@ def test_the_owner_sees_versions_cycles_and_reasons_and_rolls_back(
     expect(page.locator("#versions")).to_contain_text("v-0001")
     expect(page.locator("#cycles")).to_contain_text(REASONS[0])  # as text, not as markup
     expect(page.locator("#cycles")).to_contain_text("0.875")
+    expect(page.locator("#implicit")).to_contain_text("0.71 (0.58 to 0.82) against 43 ratings")
     expect(page.locator("#running")).to_contain_text("Cycle 3: fit, 50%. fitting on 40 answers")
     page.screenshot(path=_shots("owner-1440-light"), full_page=True)
     page.locator("#roll-back").click()

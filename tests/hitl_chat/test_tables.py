@@ -10,6 +10,10 @@ STATUS: dict[str, Any] = {
     "next_training": {"after": 16, "missing": 13, "trainer": "on"},
     "problem": EVIL,
 }
+IMPLICIT: dict[str, Any] = {
+    "auc": 0.712, "low": 0.58, "high": 0.823, "likes": 23, "dislikes": 20, "trusted": True,
+    "bins": [{"ratings": 22, "foretold": 0.31, "liked": 0.364}, {"ratings": EVIL, "foretold": 0.7, "liked": 0.75}],
+}  # fmt: skip
 
 
 def cycle(**values: Any) -> Cycle:  # noqa: ANN401 - any column
@@ -26,6 +30,7 @@ def test_nothing_leaves_unescaped() -> None:
         tables.running(running),
         tables.cycles([evil]),
         tables.rewards([evil]),
+        tables.implicit([cycle(counts={"implicit": IMPLICIT})]),
         tables.versions([adapter], [Serving(version=EVIL, reason=EVIL, created_at=now())], EVIL),
     ]
     assert all("<script" not in page for page in pages)
@@ -55,3 +60,22 @@ def test_a_running_cycle_shows_its_phase() -> None:
 def test_cycles_without_a_reward_head_are_left_out_of_its_table() -> None:
     assert "Nothing yet." in tables.rewards([cycle()])
     assert "<td" in tables.rewards([cycle(reward={"auc": 0.5})])
+
+
+def test_the_owner_is_told_how_far_signals_can_be_trusted() -> None:
+    shown = tables.implicit([cycle(), cycle(counts={"implicit": IMPLICIT})])
+    assert "Implicit signals: AUC 0.71 (0.58 to 0.82) against 43 ratings: used." in shown
+    assert shown.index("31%") < shown.index("36%") < shown.index("22")
+    doubted = {**IMPLICIT, "trusted": False}
+    assert "against 43 ratings: not used yet." in tables.implicit(
+        [cycle(counts={"implicit": doubted}), cycle(counts={"implicit": IMPLICIT})]
+    )
+
+
+def test_signals_without_ratings_beside_them_are_told_of() -> None:
+    assert "no training has seen any yet" in tables.implicit([cycle(counts={"prompts": 3})])
+    alone = {**IMPLICIT, "auc": None, "low": None, "high": None, "bins": [], "likes": 2}
+    alone["dislikes"] = 0
+    shown = tables.implicit([cycle(counts={"implicit": alone})])
+    assert "2 ratings beside them say too little: not used yet." in shown
+    assert "Nothing yet." in shown

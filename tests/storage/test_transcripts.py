@@ -71,6 +71,16 @@ def test_only_conversations_with_feedback_are_rated(session: Session, person: Pe
     assert transcript.ratings() == {}
 
 
+def test_conversations_with_feedback_or_signals_are_noted(session: Session, person: Person) -> None:
+    Person(person.database).ask("Unseen?", "Yes")
+    silent = Person(person.database)
+    seen = silent.ask("Silent?", "Yes")[0]
+    person.database.write(lambda s: feedback.signal(s, silent.id, seen.id, "copy", 3.0))
+    person.rate(person.ask("Hi", "Hello")[0], 1)
+    noted = [transcript.conversation for transcript in transcripts.read_noted(session)]
+    assert noted == [person.conversation.id, silent.conversation.id]
+
+
 def test_conversations_with_opinions_lead_so_that_readers_see_every_columns_type(
     session: Session, person: Person
 ) -> None:

@@ -15,7 +15,7 @@ from tests.training.people import rate_answers
 from training import gate
 from training.adapters import verify
 from training.config import TrainingConfig
-from training.cycle import Workshop, run
+from training.cycle import Workshop, learnable, run
 from training.policy import load_base
 
 
@@ -138,6 +138,27 @@ def test_feedback_given_during_a_cycle_waits_for_the_next(shop: Workshop) -> Non
     run(shop, listen)
     with shop.database.read() as session:
         assert feedback.counts(session).waiting == 3
+
+
+def test_signals_that_foretell_no_thumb_change_nothing_that_is_learnt(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    with shop.database.read() as session:
+        plain, nothing = learnable(session, feedback.mark(session), feedback.last_signal(session))
+
+    def look_at_all(session: Session) -> None:
+        for row in session.scalars(select(Feedback)).all():
+            feedback.signal(session, row.rater_id, row.message_id, "dwell_ms", 900.0)
+
+    shop.database.write(look_at_all)
+    with shop.database.read() as session:
+        found, noted = learnable(session, feedback.mark(session), feedback.last_signal(session))
+    assert found == plain
+    assert nothing == {}
+    assert noted["implicit"]["auc"] == 0.5
+    outcome = run(shop, hear)
+    assert outcome.counts is not None
+    assert outcome.counts["implicit"] == noted["implicit"]
+    assert outcome.counts["train"]["implicit"] == 0
 
 
 def test_progress_goes_through_the_phases_in_order(shop: Workshop) -> None:

@@ -1,59 +1,5 @@
-from datetime import UTC, datetime, timedelta
-
-from storage.models import Feedback, Message, Signal
-from storage.transcripts import Transcript
+from tests.training.chats import Chat
 from training.targets import Targets, build, is_heldout, lengths_liked, split
-
-START = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class Chat:
-    """Rows of one conversation, as storage would give them."""
-
-    def __init__(self, name: str = "c") -> None:
-        self.name = name
-        self.messages: list[Message] = []
-        self.feedback: list[Feedback] = []
-        self.signals: list[Signal] = []
-
-    def say(self, key: str, parent: str | None, text: str, *, role: str = "assistant") -> str:
-        mid = f"{self.name}-{key}"
-        self.messages.append(
-            Message(
-                id=mid,
-                conversation_id=self.name,
-                parent_id=parent,
-                role=role,
-                text=text,
-                stop_reason="eos" if role == "assistant" else None,
-                created_at=START + timedelta(seconds=len(self.messages)),
-            )
-        )
-        return mid
-
-    def question(self, key: str = "q", parent: str | None = None, text: str = "why?") -> str:
-        return self.say(key, parent, text, role="user")
-
-    def feed(self, kind: str, mid: str, **values: object) -> None:
-        row = Feedback(
-            id=len(self.feedback) + 1,
-            rater_id="r",
-            message_id=mid,
-            kind=kind,
-            created_at=START + timedelta(hours=1),
-            **values,
-        )
-        self.feedback.append(row)
-
-    def regenerate(self, mid: str) -> None:
-        self.signals.append(Signal(rater_id="r", message_id=mid, kind="regenerate"))
-
-    def transcript(self) -> Transcript:
-        messages = {m.id: m for m in self.messages}
-        return Transcript(self.name, messages, self.feedback, self.signals)
-
-    def targets(self) -> Targets:
-        return build([self.transcript()])
 
 
 def test_the_newest_rating_is_the_target() -> None:
@@ -112,7 +58,7 @@ def test_a_regenerated_draft_loses_to_the_one_that_was_kept() -> None:
     chat = Chat()
     question = chat.question()
     old, new = chat.say("a", question, "old"), chat.say("b", question, "new")
-    chat.regenerate(old)
+    chat.do("regenerate", old)
     assert chat.targets().pairs == []
     chat.question("q2", new, "go on")
     (pair,) = chat.targets().pairs
@@ -123,7 +69,7 @@ def test_a_liked_draft_loses_nothing_by_being_regenerated() -> None:
     chat = Chat()
     question = chat.question()
     old, new = chat.say("a", question, "old"), chat.say("b", question, "new")
-    chat.regenerate(old)
+    chat.do("regenerate", old)
     chat.question("q2", new, "go on")
     chat.feed("rating", old, value=1)
     assert chat.targets().pairs == []
@@ -182,3 +128,50 @@ def test_liked_lengths_are_told_beside_the_mean_of_all() -> None:
     chat.feed("rating", chat.say("b", chat.question("p"), "as many as six words here"), value=-1)
     assert lengths_liked(chat.targets()) == (0.5, 0.5)
     assert lengths_liked(Targets()) == (1.0, 1.0)
+
+
+def test_answers_that_nobody_spoke_of_have_targets_by_gestures() -> None:
+    chat = Chat()
+    said, quiet = chat.answered("said"), chat.answered("quiet")
+    chat.feed("rating", said, value=1)
+    targets = build([chat.transcript()], {quiet: -0.4})
+    first, second = targets.rated
+    assert (first.answer, first.target, first.weight) == ("quiet", 0.3, 0.4)
+    assert first.source == "implicit"
+    assert targets.said == [second]
+
+
+def test_without_gestures_the_targets_are_what_they_were() -> None:
+    chats = [Chat(f"c{i}") for i in range(20)]
+    for chat in chats:
+        chat.feed("rating", chat.answered("because", copy=7.0, dwell_ms=900.0), value=1)
+        chat.answered("unsaid", regenerate=1.0)
+    plain = build(chat.transcript() for chat in chats)
+    for chat in chats:
+        chat.signals.clear()
+    assert build(chat.transcript() for chat in chats) == plain
+
+
+def test_of_a_conversation_where_nothing_was_said_only_questions_with_targets_are_asked() -> None:
+    chat = Chat()
+    quiet, _ = chat.answered("quiet"), chat.answered("unseen")
+    assert build([chat.transcript()]).prompts == []
+    (prompt,) = build([chat.transcript()], {quiet: 0.3}).prompts
+    assert prompt.place.question == chat.messages[0].id
+
+
+def test_what_gestures_say_of_held_out_answers_is_dropped() -> None:
+    chats = [Chat(f"c{i}") for i in range(60)]
+    implied = {chat.answered("quiet"): 0.5 for chat in chats}
+    train, heldout = split(build([c.transcript() for c in chats], implied), 0.3)
+    assert heldout.rated == []
+    assert heldout.prompts
+    assert len(train.rated) == len(train.prompts) == 60 - len(heldout.prompts)
+
+
+def test_gestures_ask_for_no_length() -> None:
+    chat = Chat()
+    chat.feed("rating", chat.answered("two words"), value=1)
+    chat.feed("rating", chat.answered("as many as six words here"), value=-1)
+    quiet = chat.answered("a " * 100)
+    assert lengths_liked(build([chat.transcript()], {quiet: 0.6})) == (0.5, 0.5)
