@@ -135,6 +135,8 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
 
         def examine() -> float | None:
             now = gate.sample(policy, contest, reward.score, config)
+            if now == replace(before, canaries={}):
+                raise ppo.NothingLearnt("The candidate answers exactly as the served version does.")
             fits = all(check.passed for check in gate.manners(now, before, config, lengths))
             return sum(now.scores) / len(now.scores) if fits else None
 
@@ -144,8 +146,6 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         # Drawn afresh: the update chose its best policy by the answers that it saw.
         after = _sample(policy, contest, reward, replace(config, seed=config.seed + 1))
         verdict = gate.judge(after, before, config, lengths)
-        if verdict.figures["kl"] == before.kl:
-            raise ppo.NothingLearnt("The candidate answers exactly as the served version does.")
         done = replace(done, ppo=result, verdict=verdict.as_json())
         if not verdict.promote:
             _close(shop, done)
