@@ -17,6 +17,7 @@ from hitl_chat.engines.protocol import Engine, Sampling, Turn
 from hitl_chat.identity import BadToken, Identity
 from hitl_chat.reading import Shown
 from hitl_chat.settings import Settings
+from hitl_chat.trial import Standing
 from storage import conversations, cycles, export, feedback
 from storage.conversations import NotYours
 from storage.database import Database
@@ -55,6 +56,7 @@ class Service:
         )
         self._answers = Answers(database, engine, sampling)
         self._problem: str | None = None
+        self._trial: Standing | None = None
 
     # Who
 
@@ -214,10 +216,11 @@ class Service:
     # The loop
 
     def status(self) -> dict[str, Any]:
-        """Return the served version, feedback counts, the next training and the last cycle."""
+        """Return the served version and its trial, feedback counts, the next and the last training."""
         with self._database.read() as session:
             counts = feedback.counts(session)
             last, running = cycles.last(session), cycles.running(session)
+            serving = reading.serving(session)
         return {
             "version": self._engine.version,
             "feedback": {"total": counts.total, "waiting": counts.waiting},
@@ -229,11 +232,17 @@ class Service:
             "cycle": reading.finished(last) if last else None,
             "running": reading.progress(running) if running else None,
             "problem": self._problem,
+            "serving": serving,
+            "trial": self._trial.as_json() if self._trial else None,
         }
 
     def report(self, problem: str | None) -> None:
         """Keep what the owner should know until it is over (None)."""
         self._problem = problem
+
+    def report_trial(self, trial: Standing | None) -> None:
+        """Keep how the trial of the version that serves stands; None when it is on none."""
+        self._trial = trial
 
     def export(self, name: str) -> Path:
         """Write one data set format to the exports folder and return the file.

@@ -21,6 +21,8 @@ from storage.feedback import Opinion
 
 SURE = 20.0
 """Odds that decide."""
+FEWEST = 5
+"""Ratings of a version below which nothing is decided: the first few people are no sample."""
 ENOUGH = 60
 """Ratings of a version after which its trial ends, if they gave no sure sign of harm."""
 MOST = 10
@@ -69,6 +71,8 @@ class Standing:
     @property
     def outcome(self) -> str | None:
         """What people have decided, or None as long as they haven't."""
+        if self.mine.rated < FEWEST:
+            return None
         if self.worse >= SURE:
             return WORSE
         if self.better >= SURE:

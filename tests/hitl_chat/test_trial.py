@@ -119,6 +119,11 @@ def test_without_a_sure_sign_a_trial_ends_after_enough_ratings() -> None:
     assert decided(mine, theirs) == (NO_WORSE, trial.ENOUGH)
 
 
+def test_a_few_ratings_decide_nothing() -> None:
+    hated = [(f"person {place}", False) for place in range(20)]
+    assert decided(hated, [(f"person {place}", True) for place in range(20)]) == (WORSE, 5)
+
+
 def test_a_version_whose_forerunner_nobody_rated_is_measured_by_half() -> None:
     hated = [(f"person {place}", False) for place in range(20)]
     assert decided(hated, []) == (WORSE, 8)
