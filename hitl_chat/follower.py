@@ -14,7 +14,7 @@ from storage.models import BASE_VERSION
 
 log = logging.getLogger(__name__)
 
-EVERY = 0.5
+EVERY = 0.1
 """Seconds between two looks: a roll back by hand is felt at once."""
 
 
