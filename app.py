@@ -46,7 +46,13 @@ class App:
         self._closing.callback(self.database.close)
         self.database.write(conversations.close_abandoned)
         self.service = Service(self.database, engine, settings, train_after=config.train_after)
-        self._follower = Follower(self.database, engine, settings.home, self.service.report)
+        self._follower = Follower(
+            self.database,
+            engine,
+            settings.home,
+            self.service.report,
+            pairs=settings.trial_share < 1,
+        )
         self._watch = Watch(self.database, settings.home, self.service.report_trial)
         self.page = page.build(self.service, self._owner(), settings.secret)
 

@@ -54,7 +54,7 @@ class Service:
         sampling = Sampling(
             temperature=settings.temperature, max_new_tokens=settings.max_new_tokens
         )
-        self._answers = Answers(database, engine, sampling)
+        self._answers = Answers(database, engine, sampling, settings.trial_share)
         self._problem: str | None = None
         self._trial: Standing | None = None
 
@@ -216,12 +216,18 @@ class Service:
     # The loop
 
     def status(self) -> dict[str, Any]:
-        """Return the served version and its trial, feedback counts, the next and the last training."""
+        """Return the served version, feedback counts, the next training and the last cycle.
+
+        Once a version has been served, `serving` tells since when and why the present one is, and
+        while it is on trial `trial` tells how that stands.
+        """
         with self._database.read() as session:
             counts = feedback.counts(session)
             last, running = cycles.last(session), cycles.running(session)
             serving = reading.serving(session)
-        return {
+        trial = self._trial.as_json() if self._trial else None
+        told = {"serving": serving, "trial": trial}
+        return {name: value for name, value in told.items() if value} | {
             "version": self._engine.version,
             "feedback": {"total": counts.total, "waiting": counts.waiting},
             "next_training": {
@@ -232,8 +238,6 @@ class Service:
             "cycle": reading.finished(last) if last else None,
             "running": reading.progress(running) if running else None,
             "problem": self._problem,
-            "serving": serving,
-            "trial": self._trial.as_json() if self._trial else None,
         }
 
     def report(self, problem: str | None) -> None:

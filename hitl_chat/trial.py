@@ -10,6 +10,7 @@ when every like-rate was equally likely before. Of versions that are liked alike
 It doesn't cover someone who comes under many names.
 """
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -125,6 +126,12 @@ def standing(trial: Trial, mine: Sequence[Opinion], theirs: Sequence[Opinion]) -
         worse=min(odds_less(mine, theirs) for mine, theirs in samples),
         better=min(odds_more(mine, theirs) for mine, theirs in samples),
     )
+
+
+def takes_part(conversation: str, share: float) -> bool:
+    """Tell whether a conversation gets the version on trial; its id alone decides, for ever."""
+    digest = hashlib.sha256(f"trial {conversation}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") < share * 2**32
 
 
 def odds_less(mine: Tally, theirs: Tally) -> float:

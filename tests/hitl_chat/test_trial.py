@@ -130,6 +130,12 @@ def test_a_version_whose_forerunner_nobody_rated_is_measured_by_half() -> None:
     assert "against half expected of v1, which nobody rated" in standing(hated[:8], []).sentence
 
 
+@pytest.mark.parametrize("share", [0.05, 0.3, 1.0])
+def test_a_share_of_the_conversations_takes_part(share: float) -> None:
+    part = sum(trial.takes_part(f"conversation {place}", share) for place in range(2_000))
+    assert part == pytest.approx(2_000 * share, abs=60)
+
+
 # Flooders
 
 

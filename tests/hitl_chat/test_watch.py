@@ -2,6 +2,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from gradio_client import Client
 from hitl_chat import steps, trial
 from hitl_chat.follower import Follower
 from hitl_chat.service import Service, Started
+from hitl_chat.settings import Settings
 from hitl_chat.watch import Watch
 from storage import adapters
 from storage.database import Database
@@ -51,8 +53,8 @@ def wait_for(true: Callable[[], bool], seconds: float = 10) -> None:
 
 def test_the_base_is_on_no_trial(service: Service, watch: Watch) -> None:
     watch.look()
-    assert service.status()["trial"] is None
-    assert service.status()["serving"] is None
+    assert "trial" not in service.status()
+    assert "serving" not in service.status()
 
 
 def test_the_status_tells_how_a_trial_stands(
@@ -125,7 +127,7 @@ def test_a_version_that_people_like_more_is_kept_and_its_trial_is_over(
     assert reasons()[0].startswith(
         f"{GOOD}: {GOOD} kept after its trial: 12 of 12 liked, against 0"
     )
-    assert service.status()["trial"] is None
+    assert "trial" not in service.status()
     rate_version(database, GOOD, *DISLIKES * 2)  # judged once
     watch.look()
     assert served(database) == GOOD
@@ -182,6 +184,21 @@ def test_nothing_changes_where_the_version_before_has_no_files_any_more(
     assert f"Version '{GOOD}' has no folder any more" in caplog.text
 
 
+def test_a_share_of_the_conversations_gets_the_version_on_trial_each_always_the_same(
+    database: Database, home: Home, engine: ScriptedEngine, settings: Settings
+) -> None:
+    service = Service(database, engine, replace(settings, trial_share=0.5), train_after=16)
+    add_version(database, home, GOOD)
+    Follower(database, engine, home, service.report, pairs=True).look()
+    got: list[str] = []
+    for one in [service.start() for _ in range(24)]:
+        versions = {ask(service, one, text).version for text in ("one", "two")}
+        assert len(versions) == 1
+        got += versions
+    assert 4 <= got.count(GOOD) <= 20
+    assert set(got) == {GOOD, BASE_VERSION}
+
+
 @pytest.fixture
 def running(watch: Watch) -> Iterator[Watch]:
     watch.start()
@@ -224,7 +241,7 @@ def test_the_app_takes_back_by_itself_what_people_rate_down(tmp_path: Path) -> N
     status = client.predict(api_name="/status")
     told = f"rolled back by itself from {BAD}: 0 of 5 liked, against 12 of 12 for base"
     assert status["serving"]["reason"].startswith(told)
-    assert status["trial"] is None
+    assert "trial" not in status
     database.close()
     assert server.end() == 0
 
