@@ -79,9 +79,13 @@ def _force(database: Database, address: str, version: str) -> None:
 
 
 def _rate_down(guest: Guest, questions: list[str], address: str, back: str) -> tuple[int, float]:
-    """Rate down until `back` serves; returns how many ratings that took, and the last one's wait."""
+    """Rate the forced version down until `back` serves, and `back` up, if some still get it.
+
+    Returns how many ratings that took, and how long after the last one it was felt.
+    """
     for given, question in enumerate(questions, 1):
-        guest.rate(guest.ask(question).message, -1)
+        answer = guest.ask(question)
+        guest.rate(answer.message, 1 if answer.version == back else -1)
         begun = time.monotonic()
         if _serves(address, back, PATIENCE) and guest.ask(question).version == back:
             return given, time.monotonic() - begun
