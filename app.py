@@ -19,6 +19,7 @@ from hitl_chat.guard import Guard, Owner
 from hitl_chat.service import Service
 from hitl_chat.settings import Settings, SettingsError
 from hitl_chat.trainer import Trainer
+from hitl_chat.watch import Watch
 from storage import conversations
 from storage.database import Database, DatabaseUnusable
 from storage.home import HomeError
@@ -45,11 +46,20 @@ class App:
         self._closing.callback(self.database.close)
         self.database.write(conversations.close_abandoned)
         self.service = Service(self.database, engine, settings, train_after=config.train_after)
-        self._follower = Follower(self.database, engine, settings.home, self.service.report)
+        self._follower = Follower(
+            self.database,
+            engine,
+            settings.home,
+            self.service.report,
+            pairs=settings.trial_share < 1,
+        )
+        self._watch = Watch(self.database, settings.home, self.service.report_trial)
         self.page = page.build(self.service, self._owner(), settings.secret)
 
     def start(self, env: Mapping[str, str]) -> str:
-        """Follow the served version, start the trainer if asked to, serve; returns the address."""
+        """Watch and follow what serves, start the trainer if asked to, serve; returns the address."""
+        self._watch.start()  # first: what was decided before a crash is what the follower takes
+        self._closing.callback(self._watch.close)
         self._follower.start()
         self._closing.callback(self._follower.close)
         trainer = Trainer(env)

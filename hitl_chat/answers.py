@@ -13,6 +13,7 @@ from typing import cast
 
 from sqlalchemy.orm import Session
 
+from hitl_chat import trial
 from hitl_chat.engines.protocol import Engine, Reply, Sampling, Turn
 from storage import conversations
 from storage.database import Database, DatabaseBusy
@@ -103,7 +104,11 @@ class LiveAnswer:
 class Answers:
     """Opens, streams and closes answers."""
 
-    def __init__(self, database: Database, engine: Engine, sampling: Sampling) -> None:
+    def __init__(
+        self, database: Database, engine: Engine, sampling: Sampling, share: float = 1.0
+    ) -> None:
+        """`share` of the conversations get a version on trial, the others the one before it."""
+        self._share = share
         self._database = database
         self._engine = engine
         self._sampling = sampling
@@ -148,7 +153,8 @@ class Answers:
         However this ends (done, stopped, closed by the caller, an error), every row is closed.
         """
         with ExitStack() as stack:
-            streams, replies = self._begin(turns, count)
+            apart = not trial.takes_part(question.conversation_id, self._share)
+            streams, replies = self._begin(turns, count, {"beside": True} if apart else {})
             for stream in streams:
                 stack.callback(stream.close)
             live.extend(self._open(question, replies))
@@ -166,7 +172,7 @@ class Answers:
         yield final
 
     def _begin(
-        self, turns: list[Turn], count: int
+        self, turns: list[Turn], count: int, which: dict[str, bool]
     ) -> tuple[list[Generator[Reply, None, None]], list[Reply]]:
         """Start the replies; drafts that are compared must come from the same version."""
         while True:
@@ -174,7 +180,7 @@ class Answers:
             try:
                 for _ in range(count):
                     seed = secrets.randbelow(2**31)
-                    stream = self._engine.stream(turns, self._sampling, seed)
+                    stream = self._engine.stream(turns, self._sampling, seed, **which)
                     streams.append(cast("Generator[Reply, None, None]", stream))
                 replies = [next(stream) for stream in streams]
             except BaseException:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,7 +15,7 @@ from storage.models import BASE_VERSION
 
 log = logging.getLogger(__name__)
 
-EVERY = 0.5
+EVERY = 0.1
 """Seconds between two looks: a roll back by hand is felt at once."""
 
 
@@ -27,8 +28,17 @@ class Follower:
     """
 
     def __init__(
-        self, database: Database, engine: Engine, home: Home, report: Callable[[str | None], None]
+        self,
+        database: Database,
+        engine: Engine,
+        home: Home,
+        report: Callable[[str | None], None],
+        *,
+        pairs: bool = False,
     ) -> None:
+        """With `pairs`, the version that one on trial replaced is kept ready beside it."""
+        self._pairs = pairs
+        self._unpaired: str | None = None
         self._database = database
         self._engine = engine
         self._home = home
@@ -54,9 +64,18 @@ class Follower:
         try:
             with self._database.read() as session:
                 wanted = adapters.served(session)
+                trial = adapters.on_trial(session) if self._pairs else None
         except (SQLAlchemyError, OSError) as error:
             log.warning("Can't read which version should serve: %s", error)
             return
+        before = trial.against if trial else None
+        if before == self._engine.version:  # before it is replaced, so that it never leaves
+            self._pair(before)
+        self._follow(wanted)
+        if wanted == self._engine.version:
+            self._pair(before)
+
+    def _follow(self, wanted: str) -> None:
         if wanted == self._engine.version:
             if self._refused:
                 self._refused = None
@@ -65,9 +84,8 @@ class Follower:
             self._take(wanted)
 
     def _take(self, wanted: str) -> None:
-        folder = None if wanted == BASE_VERSION else self._home.adapters / wanted
         try:
-            self._engine.activate(wanted, folder)
+            self._engine.activate(wanted, self._folder(wanted))
         except EngineBusy as error:
             if self._waits != wanted:  # said once, not at each look
                 log.warning("Version %s waits: %s", wanted, error)
@@ -81,6 +99,25 @@ class Follower:
             self._refused = self._waits = None
             log.info("Version %s serves now.", wanted)
             self._report(None)
+
+    def _pair(self, version: str | None) -> None:
+        """Keep the version before ready, or let it go; without it everyone gets the one on trial."""
+        if (
+            not self._pairs
+            or version == self._engine.beside
+            or (version and version == self._unpaired)
+        ):
+            return
+        try:
+            self._engine.accompany(version, self._folder(version))
+        except EngineBusy as error:  # tried again at the next look
+            log.debug("Version %s waits: %s", version, error)
+        except (AdapterRejected, OSError) as error:
+            self._unpaired = version
+            log.error("Version %s can't serve beside: %s", version, error)  # noqa: TRY400
+
+    def _folder(self, version: str | None) -> Path | None:
+        return self._home.adapters / version if version and version != BASE_VERSION else None
 
     def _run(self) -> None:
         while not self._leave.wait(EVERY):

@@ -7,8 +7,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hitl_chat import trial
 from hitl_chat.engines.protocol import Turn
-from storage import conversations, feedback
+from storage import adapters, conversations, feedback
 from storage.models import Conversation, Cycle, Feedback, Message
 
 
@@ -89,6 +90,23 @@ def newest_leaf(session: Session, message: Message) -> str:
     while leaf in newest_child:
         leaf = newest_child[leaf]
     return leaf
+
+
+def standing(session: Session) -> trial.Standing | None:
+    """Return how the trial of the version that serves stands, if it is on trial."""
+    running = adapters.on_trial(session)
+    if running is None:
+        return None
+    mine = feedback.opinions(session, running.version, running.since)
+    return trial.standing(running, mine, feedback.opinions(session, running.against))
+
+
+def serving(session: Session) -> dict[str, Any] | None:
+    """Return since when and why what serves does, as plain values; None for the base at first."""
+    for newest in adapters.history(session, 1):
+        since = newest.created_at.isoformat()
+        return {"version": newest.version, "since": since, "reason": newest.reason}
+    return None
 
 
 def finished(cycle: Cycle) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from hitl_chat.engines.protocol import Engine, Sampling, Turn
 from hitl_chat.identity import BadToken, Identity
 from hitl_chat.reading import Shown
 from hitl_chat.settings import Settings
+from hitl_chat.trial import Standing
 from storage import conversations, cycles, export, feedback
 from storage.conversations import NotYours
 from storage.database import Database
@@ -53,8 +54,9 @@ class Service:
         sampling = Sampling(
             temperature=settings.temperature, max_new_tokens=settings.max_new_tokens
         )
-        self._answers = Answers(database, engine, sampling)
+        self._answers = Answers(database, engine, sampling, settings.trial_share)
         self._problem: str | None = None
+        self._trial: Standing | None = None
 
     # Who
 
@@ -214,11 +216,18 @@ class Service:
     # The loop
 
     def status(self) -> dict[str, Any]:
-        """Return the served version, feedback counts, the next training and the last cycle."""
+        """Return the served version, feedback counts, the next training and the last cycle.
+
+        Once a version has been served, `serving` tells since when and why the present one is, and
+        while it is on trial `trial` tells how that stands.
+        """
         with self._database.read() as session:
             counts = feedback.counts(session)
             last, running = cycles.last(session), cycles.running(session)
-        return {
+            serving = reading.serving(session)
+        trial = self._trial.as_json() if self._trial else None
+        told = {"serving": serving, "trial": trial}
+        return {name: value for name, value in told.items() if value} | {
             "version": self._engine.version,
             "feedback": {"total": counts.total, "waiting": counts.waiting},
             "next_training": {
@@ -234,6 +243,10 @@ class Service:
     def report(self, problem: str | None) -> None:
         """Keep what the owner should know until it is over (None)."""
         self._problem = problem
+
+    def report_trial(self, trial: Standing | None) -> None:
+        """Keep how the trial of the version that serves stands; None when it is on none."""
+        self._trial = trial
 
     def export(self, name: str) -> Path:
         """Write one data set format to the exports folder and return the file.

@@ -45,6 +45,11 @@ SETTINGS = (
     Setting("HITL_TRAINER", "on", "Whether the chat process starts the trainer: on or off."),
     Setting("HITL_MAX_NEW_TOKENS", "256", "Longest answer in tokens, 1 to 4096."),
     Setting("HITL_TEMPERATURE", "0.7", "Sampling temperature of answers, 0 (greedy) to 2."),
+    Setting(
+        "HITL_TRIAL_SHARE",
+        "1",
+        "Share of conversations that get a version on trial, 0.05 to 1; below 1 both are in memory.",
+    ),
     Setting("HITL_ADMIN_PASSWORD", "", "Password of the owner's page and of exports."),
     Setting(
         "HITL_SECRET",
@@ -83,6 +88,7 @@ class Settings:
     secret: bytes = field(repr=False)
     host: str
     port: int
+    trial_share: float = 1.0
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -96,6 +102,7 @@ class Settings:
         """
         given = {name: env.get(name) or default for name, default in DEFAULTS.items()}
         temperature = _number(given, "HITL_TEMPERATURE", 0, 2)
+        trial_share = _number(given, "HITL_TRIAL_SHARE", 0.05, 1)
         max_new_tokens = _whole(given, "HITL_MAX_NEW_TOKENS", 1, 4096)
         engine = _one_of(given, "HITL_ENGINE", ENGINES)
         endpoint = _endpoint(given)
@@ -115,6 +122,7 @@ class Settings:
             secret=given["HITL_SECRET"].encode() or _own_secret(home.folder),
             host=given["GRADIO_SERVER_NAME"],
             port=port,
+            trial_share=trial_share,
         )
 
 

@@ -4,6 +4,7 @@ from sqlalchemy.orm import Session
 
 from hitl_chat import reading, signals
 from hitl_chat.signals import Observed
+from hitl_chat.trial import WORSE
 from storage import adapters, conversations, feedback
 from storage.conversations import NotYours
 from storage.home import Home
@@ -60,12 +61,29 @@ def choose(session: Session, rater: str, chosen: str, rejected: str, verdict: st
         conversations.set_head(session, conversation, chosen)
 
 
-def roll_back(session: Session, home: Home, version: str | None) -> str:
+def roll_back(
+    session: Session, home: Home, version: str | None = None, reason: str | None = None
+) -> str:
     """Serve an earlier version, unless its files were cleared away."""
-    target = adapters.roll_back(session, version)
+    target = adapters.roll_back(session, version, reason)
     if target != BASE_VERSION and not (home.adapters / target).is_dir():
         raise ValueError(f"Version '{target}' has no folder any more. Name another one.")
     return target
+
+
+def end_trial(session: Session, home: Home) -> str | None:
+    """Do what people decided about the version on trial; returns it in words, or None.
+
+    Weighs their ratings anew: since someone looked, another version may have come.
+    """
+    standing = reading.standing(session)
+    if standing is None or standing.outcome is None:
+        return None
+    if standing.outcome == WORSE:
+        roll_back(session, home, standing.trial.against, standing.sentence)
+    else:
+        adapters.keep(session, standing.sentence)
+    return standing.sentence
 
 
 def undo(session: Session, rater: str, conversation_id: str) -> str:

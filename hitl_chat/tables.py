@@ -33,7 +33,14 @@ def overview(status: Mapping[str, Any]) -> str:
     )
     problem = status["problem"]
     alert = f'<p class="problem" role="alert">{html.escape(str(problem))}</p>' if problem else ""
-    return f'{alert}<dl class="cards">{cards}</dl>'
+    return f'{alert}<dl class="cards">{cards}</dl>{_story(status)}'
+
+
+def _story(status: Mapping[str, Any]) -> str:
+    """Return how the trial stands, or else why this version serves."""
+    trial, serving = status.get("trial"), status.get("serving")
+    line = trial["sentence"] if trial else serving["reason"] if serving else ""
+    return f'<p id="trial">{html.escape(str(line))}</p>' if line else ""
 
 
 def running(cycle: Mapping[str, Any] | None) -> str:

@@ -9,8 +9,10 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from storage.database import Database, DatabaseBusy, DatabaseUnusable, NoDatabase
@@ -18,6 +20,15 @@ from storage.home import Home, HomeError
 from storage.models import BASE_VERSION, Adapter, Serving
 
 ROLL_BACK_HELP = "serve the version before this one, or the named one"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A version that people are still to judge, the one it replaced, and since when it serves."""
+
+    version: str
+    against: str
+    since: datetime
 
 
 def add(s: Session, version: str, parent: str, base: str, cycle_id: int | None) -> Adapter:
@@ -64,23 +75,38 @@ def history(s: Session, limit: int = 50) -> list[Serving]:
     return list(s.scalars(select(Serving).order_by(Serving.id.desc()).limit(limit)))
 
 
+def mark(s: Session) -> int:
+    """Return the id of the newest change of what serves, or 0."""
+    return s.scalar(select(func.max(Serving.id))) or 0
+
+
 def previous(s: Session) -> str | None:
     """Return the version that a roll back goes to; None when the bare base serves from the start.
 
     Going back to a version also takes back all that came after it: rolling back twice goes two
     versions back, and never again to the one that was left.
     """
-    line = [BASE_VERSION]
-    for version in s.scalars(select(Serving.version).order_by(Serving.id)):
-        if version in line:
-            del line[line.index(version) + 1 :]
-        else:
-            line.append(version)
+    line = [version for version, _ in _line(s)]
     return line[-2] if len(line) > 1 else None
 
 
-def roll_back(s: Session, version: str | None = None) -> str:
-    """Serve the previous version, or the named one; returns which one.
+def on_trial(s: Session) -> Trial | None:
+    """Return the trial of the version that serves.
+
+    It lasts from when the version took another one's place until `keep`, or until it is left. One
+    that serves again because a later one was left goes on with its trial; the base has none.
+    """
+    *before, (version, since) = _line(s)
+    return Trial(version, before[-1][0], since) if before and since else None
+
+
+def keep(s: Session, reason: str) -> None:
+    """End the trial of the version that serves: it goes on serving, for a reason people can read."""
+    serve(s, served(s), reason)
+
+
+def roll_back(s: Session, version: str | None = None, reason: str | None = None) -> str:
+    """Serve the previous version, or the named one; returns which one. Without a reason, by hand.
 
     Raises:
         ValueError: there is no such version, or it serves already.
@@ -91,8 +117,23 @@ def roll_back(s: Session, version: str | None = None) -> str:
         raise ValueError("The base model serves; there is nothing before it to roll back to.")
     if target == current:
         raise ValueError(f"Version '{target}' serves already.")
-    serve(s, target, f"rolled back by hand from {current}")
+    serve(s, target, reason or f"rolled back by hand from {current}")
     return target
+
+
+def _line(s: Session) -> list[tuple[str, datetime | None]]:
+    """Return the versions that led to the one that serves, and since when each is on trial."""
+    line: list[tuple[str, datetime | None]] = [(BASE_VERSION, None)]
+    changes = select(Serving.version, Serving.created_at).order_by(Serving.id)
+    for version, since in s.execute(changes):
+        places = [known for known, _ in line]
+        if version == places[-1]:  # kept
+            line[-1] = (version, None)
+        elif version in places:
+            del line[places.index(version) + 1 :]
+        else:
+            line.append((version, since))
+    return line
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

@@ -6,6 +6,7 @@ counts. So a cycle can freeze everything up to an id, and nobody's second though
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -23,6 +24,12 @@ REASONS = (
     "Other",
 )
 VERDICTS = ("better", "tie", "both_bad")
+
+
+Opinion = tuple[str, bool]
+"""A rater, and whether they liked an answer."""
+MOST_OPINIONS = 200
+"""Of one rater about one version: what is read stays small whoever floods."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +143,29 @@ def current_ratings(s: Session, message_ids: Iterable[str]) -> dict[str, Feedbac
     )
     newest = {row.message_id: row for row in rows}
     return {message: row for message, row in newest.items() if row.value}
+
+
+def opinions(s: Session, version: str, since: datetime | None = None) -> list[Opinion]:
+    """Return what people think of a version's answers, of those given from `since` on, if named.
+
+    The newest rating of an answer counts, and of one rater the first `MOST_OPINIONS`.
+    """
+    newest = (
+        select(func.max(Feedback.id))
+        .join(Message, Message.id == Feedback.message_id)
+        .where(Feedback.kind == "rating", Message.version == version)
+        .group_by(Feedback.message_id)
+    )
+    if since:
+        newest = newest.where(Message.created_at >= since)
+    place = func.row_number().over(partition_by=Feedback.rater_id, order_by=Feedback.id)
+    rated = (
+        select(Feedback.id, Feedback.rater_id, Feedback.value, place.label("place"))
+        .where(Feedback.id.in_(newest), Feedback.value != 0)
+        .subquery()
+    )
+    chosen = select(rated).where(rated.c.place <= MOST_OPINIONS).order_by(rated.c.id)
+    return [(row.rater_id, row.value > 0) for row in s.execute(chosen)]
 
 
 def counts(s: Session) -> Counts:

@@ -31,6 +31,8 @@ class ScriptedEngine:
         """Versions that `activate` refuses."""
         self.silent = False
         """Whether `activate` can't do its work now."""
+        self.beside: str | None = None
+        """The version kept beside."""
         self.active = 0
         """Replies in flight."""
         self._slots = slots
@@ -48,7 +50,9 @@ class ScriptedEngine:
         """Say these next, one to each reply."""
         self._script.extend(answers)
 
-    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
+    def stream(
+        self, turns: list[Turn], sampling: Sampling, seed: int, *, beside: bool = False
+    ) -> Iterator[Reply]:
         """Yield an empty reply with its version, then after each word."""
         with self._lock:
             if self.active >= self._slots:
@@ -56,7 +60,8 @@ class ScriptedEngine:
             self.active += 1
             self.asked.append([dict(turn) for turn in turns])
             planned = self._script.popleft() if self._script else f"Echo: {turns[-1]['content']}"
-        reply = Reply(version=self._version, seed=seed, ahead=self._ahead)
+        version = (self.beside if beside else None) or self._version
+        reply = Reply(version=version, seed=seed, ahead=self._ahead)
         try:
             if isinstance(planned, Exception):
                 raise planned
@@ -85,6 +90,14 @@ class ScriptedEngine:
         if version in self.bad_versions:
             raise AdapterRejected(f"Adapter {version} holds NaN or infinity.")
         self._version = version
+        self.beside = None if version == self.beside else self.beside
+
+    def accompany(self, version: str | None, folder: Path | None) -> None:
+        """Keep a version beside, unless it is one of `bad_versions`."""
+        del folder
+        if version in self.bad_versions:
+            raise AdapterRejected(f"Adapter {version} holds NaN or infinity.")
+        self.beside = version
 
     def close(self) -> None:
         """Nothing to free."""

@@ -40,6 +40,10 @@ class TooLittle(Exception):
     """There isn't enough feedback to learn from yet."""
 
 
+class Overtaken(Exception):
+    """Another version serves than the one that the candidate was compared with."""
+
+
 @dataclass(frozen=True)
 class Workshop:
     """What a cycle works with."""
@@ -85,6 +89,9 @@ def run(shop: Workshop, report: Report) -> Outcome:
         outcome = _attempt(shop, cycle.id, cycle.mark, advance)
     except TooLittle as reason:
         outcome = Outcome(cycle.id, "skipped", error=str(reason))
+        _close(shop, outcome)
+    except Overtaken as reason:  # its feedback waits for the next cycle
+        outcome = Outcome(cycle.id, "interrupted", error=str(reason))
         _close(shop, outcome)
     except Exception as error:
         # Not hidden: it goes into the journal and on to the caller.
@@ -150,7 +157,8 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         if not verdict.promote:
             _close(shop, done)
             return done
-        return _promote(shop, policy, replace(done, status="promoted"), parent, report)
+        done = replace(done, status="promoted")
+        return _promote(shop, policy, done, (parent, served), report)
 
 
 def learnable(session: Session, mark: int, signal: int) -> tuple[Targets, dict[str, Any]]:
@@ -304,13 +312,22 @@ def _rated(policy: Policy, train: Targets, config: TrainingConfig) -> RatedAnswe
     return rated_answers(policy, answers, liked, weight * balance * len(items) / 2)
 
 
-def _promote(shop: Workshop, policy: Policy, done: Outcome, parent: str, report: Report) -> Outcome:
-    """Publish the files, then announce them: one transaction makes version, verdict and row true."""
+def _promote(
+    shop: Workshop, policy: Policy, done: Outcome, before: tuple[str, str], report: Report
+) -> Outcome:
+    """Publish the files, then announce them: one transaction makes version, verdict and row true.
+
+    `before` is the candidate's parent, and what served when it was compared.
+    """
+    parent, served = before
     report("publish", 0.0, "publishing the adapter")
     version = publish(policy.peft, shop.home.adapters, parent, shop.base, done.cycle)
     done = replace(done, version=version)
 
     def announce(session: Session) -> None:
+        serves = versions.served(session)
+        if serves != served:  # rolled back meanwhile: this one comes from what people didn't want
+            raise Overtaken(f"{serves} serves now, and the candidate was compared with {served}.")
         versions.add(session, version, parent, shop.base.name, done.cycle)
         versions.serve(session, version, f"promoted by cycle {done.cycle}")
         _record(session, done)

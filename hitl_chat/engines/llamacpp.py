@@ -73,6 +73,7 @@ class LlamaCppEngine:
         # Under `_lock`:
         self._lock = threading.Lock()
         self._serving = self._load(BASE_VERSION, gguf.path)
+        self._beside: Loaded | None = None
         self._growing: dict[Growing, None] = {}  # in the order in which they came
         self._draining: set[threading.Thread] = set()
         self._closed = False
@@ -82,7 +83,15 @@ class LlamaCppEngine:
         """The version that the next reply will use."""
         return self._serving.version
 
-    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
+    @property
+    def beside(self) -> str | None:
+        """The version that is kept ready beside that one, if any; it costs as much memory again."""
+        beside = self._beside
+        return beside.version if beside else None
+
+    def stream(
+        self, turns: list[Turn], sampling: Sampling, seed: int, *, beside: bool = False
+    ) -> Iterator[Reply]:
         """Yield the growing reply: once empty, with its version, then whenever it has changed.
 
         A slow reader gets fewer, longer pieces. Closing the generator frees the slot within one
@@ -92,7 +101,7 @@ class LlamaCppEngine:
             EngineBusy: the waiting line is full, or the engine is closing.
         """
         prompt = render(self._vocabulary, turns, self._prompt_room(sampling))
-        growing, done = self._enter(prompt, sampling, seed)
+        growing, done = self._enter(prompt, sampling, seed, beside=beside)
         try:
             yield growing.reply
             over = False
@@ -114,16 +123,32 @@ class LlamaCppEngine:
         with self._activating:
             if version == self.version:
                 return
-            path = self._gguf.path if folder is None else self._verified(version, folder)
-            try:
-                fresh = self._load(version, path)
-            except LoadFailed as error:
-                raise AdapterRejected(f"Version {version} can't serve: {error}.") from error
+            fresh = self._ready(version, folder)
             with self._lock:
                 closed = self._closed
                 retired = fresh if closed else self._serving
                 self._serving = self._serving if closed else fresh
-            self._drain(retired)
+                if fresh is self._beside:
+                    self._beside = None
+            self._let_go(retired)
+            if closed:
+                raise AdapterRejected("The engine is closing.")
+
+    def accompany(self, version: str | None, folder: Path | None) -> None:
+        """Keep a version loaded beside the one that serves; None frees it after its last reply.
+
+        Raises:
+            AdapterRejected: nothing changed.
+        """
+        with self._activating:
+            if version == self.beside:
+                return
+            fresh = self._ready(version, folder) if version else None
+            with self._lock:
+                closed = self._closed
+                retired = fresh if closed else self._beside
+                self._beside = self._beside if closed else fresh
+            self._let_go(retired)
             if closed:
                 raise AdapterRejected("The engine is closing.")
 
@@ -135,7 +160,8 @@ class LlamaCppEngine:
         for reply in growing:
             reply.end("stop")
         with self._activating:
-            self._serving.close()
+            for loaded in {self._serving, self._beside or self._serving}:
+                loaded.close()
         for thread in list(self._draining):
             thread.join()
 
@@ -143,6 +169,17 @@ class LlamaCppEngine:
         """Return how many prompt tokens fit beside the answer."""
         context = self._room.context
         return min(MAX_PROMPT, max(context - sampling.max_new_tokens, context // 2))
+
+    def _ready(self, version: str, folder: Path | None) -> Loaded:
+        """Return the version loaded and tried; those that serve are that already."""
+        for loaded in (self._serving, self._beside):
+            if loaded and loaded.version == version:
+                return loaded
+        path = self._gguf.path if folder is None else self._verified(version, folder)
+        try:
+            return self._load(version, path)
+        except LoadFailed as error:
+            raise AdapterRejected(f"Version {version} can't serve: {error}.") from error
 
     def _load(self, version: str, path: Path) -> Loaded:
         smoke = self._vocabulary.encode(SMOKE, add_special_tokens=False)
@@ -166,7 +203,7 @@ class LlamaCppEngine:
         return path
 
     def _enter(
-        self, prompt: list[int], sampling: Sampling, seed: int
+        self, prompt: list[int], sampling: Sampling, seed: int, *, beside: bool
     ) -> tuple[Growing, "Future[None]"]:
         """Put a reply into the line; from here on its version is fixed."""
         with self._lock:
@@ -175,10 +212,11 @@ class LlamaCppEngine:
             if len(self._growing) >= self._limit:
                 raise EngineBusy.at(self._limit)
             ahead = max(0, len(self._growing) - self._room.slots)
-            reply = Reply(version=self._serving.version, seed=seed, ahead=ahead)
+            loaded = (self._beside if beside else None) or self._serving
+            reply = Reply(version=loaded.version, seed=seed, ahead=ahead)
             growing = Growing(reply, prompt, sampling)
             self._growing[growing] = None
-            done = self._serving.write(growing)
+            done = loaded.write(growing)
         done.add_done_callback(lambda _: self._leave(growing))  # also when it is cancelled
         return growing, done
 
@@ -187,6 +225,11 @@ class LlamaCppEngine:
             self._growing.pop(growing, None)
             for place, other in enumerate(self._growing):
                 other.move_up(max(0, place - self._room.slots))
+
+    def _let_go(self, old: Loaded | None) -> None:
+        """Drain a version, unless it serves."""
+        if old is not None and old is not self._serving and old is not self._beside:
+            self._drain(old)
 
     def _drain(self, old: Loaded) -> None:
         """Free a version once its last reply has ended; nobody waits for that."""

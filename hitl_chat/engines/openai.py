@@ -9,7 +9,7 @@ ended. Needs no torch.
 import asyncio
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import aclosing
 from pathlib import Path
@@ -60,6 +60,7 @@ class OpenAiEngine:
         # Under `_lock`:
         self._lock = threading.Lock()
         self._version = BASE_VERSION
+        self._beside: str | None = None
         self._coming: str | None = None
         self._writing: set[Dictated] = set()
         self._retired: set[str] = set()
@@ -76,7 +77,14 @@ class OpenAiEngine:
         """The version that the next reply will use."""
         return self._version
 
-    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
+    @property
+    def beside(self) -> str | None:
+        """The version that is kept ready beside that one, if any."""
+        return self._beside
+
+    def stream(
+        self, turns: list[Turn], sampling: Sampling, seed: int, *, beside: bool = False
+    ) -> Iterator[Reply]:
         """Yield the growing reply: once empty, with its version, then whenever it has changed.
 
         And twice a second while it hasn't. A slow reader gets fewer, longer pieces. Closing the
@@ -86,7 +94,7 @@ class OpenAiEngine:
             EngineBusy: too many replies are in flight, the engine is closing, or the server has
                 refused; the last of these after the first yield.
         """
-        dictated, done = self._enter(turns, sampling, seed)
+        dictated, done = self._enter(turns, sampling, seed, beside=beside)
         try:
             yield dictated.reply
             over = False
@@ -109,25 +117,21 @@ class OpenAiEngine:
             EngineBusy: nothing changed, as the server doesn't answer; try again later.
         """
         with self._activating:
-            if version == self.version:
-                return
-            with self._lock:
-                if self._closed:
-                    raise AdapterRejected("The engine is closing.")
-                self._coming = version  # from here on it isn't unloaded
-                leaving = self._unloads.get(version)
-            try:
-                if folder is not None:
-                    self._load(version, folder, leaving)
-                self._switch(version)
-            except ServerSilent as error:
-                raise EngineBusy(f"The model's server doesn't answer ({error}).") from error
-            except CancelledError as error:
-                raise AdapterRejected("The engine is closing.") from error
-            finally:
-                with self._lock:
-                    self._coming = None
+            if version != self.version:
+                self._bring(version, folder, lambda: self._switch(version))
+
+    def accompany(self, version: str | None, folder: Path | None) -> None:
+        """Have the server keep a version beside the one that serves; None lets go of it.
+
+        Raises:
+            AdapterRejected, EngineBusy: as `activate`; nothing changed.
+        """
+        with self._activating:
+            if version is None:
+                self._pair(None)
                 self._tidy()
+            elif version != self._beside:
+                self._bring(version, folder, lambda: self._pair(version))
 
     def close(self) -> None:
         """Stop all work; replies in flight end as they stand. The server keeps its adapters."""
@@ -137,6 +141,26 @@ class OpenAiEngine:
         for dictated in writing:
             dictated.end("stop")
         self._remote.close()
+
+    def _bring(self, version: str, folder: Path | None, use: Callable[[], None]) -> None:
+        """Have the server load a version, then use it."""
+        with self._lock:
+            if self._closed:
+                raise AdapterRejected("The engine is closing.")
+            self._coming = version  # from here on it isn't unloaded
+            leaving = self._unloads.get(version)
+        try:
+            if folder is not None:
+                self._load(version, folder, leaving)
+            use()
+        except ServerSilent as error:
+            raise EngineBusy(f"The model's server doesn't answer ({error}).") from error
+        except CancelledError as error:
+            raise AdapterRejected("The engine is closing.") from error
+        finally:
+            with self._lock:
+                self._coming = None
+            self._tidy()
 
     def _load(self, version: str, folder: Path, leaving: "Future[None] | None") -> None:
         if leaving is not None:
@@ -154,9 +178,15 @@ class OpenAiEngine:
         with self._lock:
             self._retired.add(self._version)
             self._version = version
+            self._beside = None if version == self._beside else self._beside
+
+    def _pair(self, version: str | None) -> None:
+        with self._lock:
+            self._retired.add(self._beside or self._version)
+            self._beside = version
 
     def _enter(
-        self, turns: list[Turn], sampling: Sampling, seed: int
+        self, turns: list[Turn], sampling: Sampling, seed: int, *, beside: bool
     ) -> tuple[Dictated, "Future[None]"]:
         """Ask the server; from here on the reply's version is fixed."""
         with self._lock:
@@ -164,7 +194,8 @@ class OpenAiEngine:
                 raise EngineBusy("The chat is closing. Try again shortly.")
             if len(self._writing) >= self._limit:
                 raise EngineBusy.at(self._limit)
-            dictated = Dictated(Reply(version=self._version, seed=seed), sampling)
+            version = (self._beside if beside else None) or self._version
+            dictated = Dictated(Reply(version=version, seed=seed), sampling)
             self._writing.add(dictated)
             done = self._remote.run(self._write(dictated, turns))
         done.add_done_callback(lambda _: self._leave(dictated))  # also when it is cancelled
@@ -179,7 +210,8 @@ class OpenAiEngine:
         """Have versions unloaded that no reply will use any more; nobody waits for that."""
         with self._lock:
             needed = {dictated.reply.version for dictated in self._writing}
-            needed |= {BASE_VERSION, self._version, self._coming or self._version}
+            needed |= {BASE_VERSION, self._version, self._beside or self._version}
+            needed.add(self._coming or self._version)
             free = set() if self._closed else self._retired - needed
             self._retired -= free
             for version in free:
@@ -229,6 +261,8 @@ class OpenAiEngine:
         except ServerSilent:
             return False
         with self._lock:
+            if self._beside == version:
+                self._beside = None
             if self._version == version:
                 self._version = BASE_VERSION
                 log.warning("The model's server has lost version %s.", version)

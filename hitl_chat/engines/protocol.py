@@ -69,8 +69,16 @@ class Engine(Protocol):
     def version(self) -> str:
         """The version that the next reply will use."""
 
-    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
+    @property
+    def beside(self) -> str | None:
+        """The version that is kept ready beside that one, if any."""
+
+    def stream(
+        self, turns: list[Turn], sampling: Sampling, seed: int, *, beside: bool = False
+    ) -> Iterator[Reply]:
         """Yield the same `Reply` whenever it has changed; closing the iterator stops the work.
+
+        With `beside`, the version kept beside is asked, if there is one.
 
         Raises:
             EngineBusy: the waiting line is full, or, after the first yield, what does the work
@@ -85,6 +93,13 @@ class Engine(Protocol):
         Raises:
             AdapterRejected: nothing changed.
             EngineBusy: nothing changed, and it isn't the adapter's fault; try again later.
+        """
+
+    def accompany(self, version: str | None, folder: Path | None) -> None:
+        """Keep `version` ready beside the one that new replies use; None lets go of it.
+
+        Raises:
+            AdapterRejected, EngineBusy: as `activate`; nothing changed.
         """
 
     def close(self) -> None:

@@ -52,6 +52,7 @@ class TransformersEngine:
         # Shared with the threads that ask, under `_wake`:
         self._wake = threading.Condition()
         self._version = BASE_VERSION
+        self._beside: str | None = None
         self._inbox: deque[Row] = deque()
         self._jobs: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self._decoding = 0
@@ -68,7 +69,14 @@ class TransformersEngine:
         """The version that the next reply will use."""
         return self._version
 
-    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
+    @property
+    def beside(self) -> str | None:
+        """The version that is kept ready beside that one, if any."""
+        return self._beside
+
+    def stream(
+        self, turns: list[Turn], sampling: Sampling, seed: int, *, beside: bool = False
+    ) -> Iterator[Reply]:
         """Yield the growing reply: once empty, with its version, then whenever it has changed.
 
         A slow reader gets fewer, longer pieces. Closing the generator frees the row within one
@@ -78,7 +86,7 @@ class TransformersEngine:
             EngineBusy: the waiting line is full, or the engine is closing.
         """
         prompt = render(self._base.tokenizer, turns, self._prompt_room(sampling))
-        row = self._enter(prompt, sampling, seed)
+        row = self._enter(prompt, sampling, seed, beside=beside)
         try:
             yield row.reply
             over = False
@@ -101,13 +109,20 @@ class TransformersEngine:
                 return
             if folder is not None:
                 self._verify(version, folder)
-            done: Future[None] = Future()
-            with self._wake:
-                if self._closed:
-                    raise AdapterRejected("The engine is closing.")
-                self._jobs.append((lambda: self._switch(version, folder), done))
-                self._wake.notify()
-            done.result()
+            self._between_tokens(lambda: self._switch(version, folder))
+
+    def accompany(self, version: str | None, folder: Path | None) -> None:
+        """Keep a version loaded beside the one that serves; None lets go of it.
+
+        Raises:
+            AdapterRejected: nothing changed.
+        """
+        with self._activating:
+            if version == self._beside:
+                return
+            if version and folder is not None:
+                self._verify(version, folder)
+            self._between_tokens(lambda: self._pair(version, folder))
 
     def close(self) -> None:
         """Stop all work; replies in flight end as they stand."""
@@ -122,6 +137,16 @@ class TransformersEngine:
         context = int(getattr(config, "max_position_embeddings", None) or UNKNOWN_CONTEXT)
         return min(MAX_PROMPT, max(context - sampling.max_new_tokens, context // 2))
 
+    def _between_tokens(self, job: Callable[[], None]) -> None:
+        """Have the decode thread do something, and wait for it."""
+        done: Future[None] = Future()
+        with self._wake:
+            if self._closed:
+                raise AdapterRejected("The engine is closing.")
+            self._jobs.append((job, done))
+            self._wake.notify()
+        done.result()
+
     def _verify(self, version: str, folder: Path) -> None:
         try:
             manifest = verify(folder, self._base)
@@ -130,7 +155,7 @@ class TransformersEngine:
         if manifest.version != version:
             raise AdapterRejected(f"Folder {folder.name} holds {manifest.version}, not {version}.")
 
-    def _enter(self, prompt: list[int], sampling: Sampling, seed: int) -> Row:
+    def _enter(self, prompt: list[int], sampling: Sampling, seed: int, *, beside: bool) -> Row:
         """Put a reply into the line; from here on its version is fixed."""
         with self._wake:
             if self._closed:
@@ -138,7 +163,8 @@ class TransformersEngine:
             ahead = len(self._inbox) + self._decoding - self._slots
             if ahead >= self._limit - self._slots:
                 raise EngineBusy.at(self._limit)
-            reply = Reply(version=self._version, seed=seed, ahead=max(0, ahead))
+            version = (self._beside if beside else None) or self._version
+            reply = Reply(version=version, seed=seed, ahead=max(0, ahead))
             row = Row(reply, prompt, sampling, self._base.tokenizer, self._base.stop_ids)
             self._inbox.append(row)
             self._wake.notify()
@@ -201,13 +227,21 @@ class TransformersEngine:
             self._adapters.load(version, folder)
         with self._wake:
             self._version = version
+            self._beside = None if version == self._beside else self._beside
+        self._retire()
+
+    def _pair(self, version: str | None, folder: Path | None) -> None:
+        if version and folder is not None:
+            self._adapters.load(version, folder)
+        with self._wake:
+            self._beside = version
         self._retire()
 
     def _retire(self) -> None:
         """Unload the adapters that no reply will use any more."""
         with self._wake:
             needed = {row.reply.version for row in (*self._inbox, *self._rows())}
-            needed.add(self._version)
+            needed |= {self._version, self._beside or self._version}
         self._adapters.retire(needed)
 
     def _prefill(self, prefill: Prefill) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from hitl_chat.follower import Follower
 from hitl_chat.service import Service, Started
+from storage import adapters
 from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
@@ -64,6 +65,50 @@ def test_a_version_that_waits_is_tried_again_and_said_once(
     follower.look()
     assert engine.version == "v000001-aaaaaaaa"
     assert service.status()["problem"] is None
+
+
+def test_the_version_before_is_kept_beside_one_on_trial_as_long_as_it_lasts(
+    service: Service, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    follower = Follower(database, engine, home, service.report, pairs=True)
+    add_version(database, home, "v000001-aaaaaaaa")
+    follower.look()
+    assert (engine.version, engine.beside) == ("v000001-aaaaaaaa", BASE_VERSION)
+    add_version(database, home, "v000002-bbbbbbbb")
+    follower.look()
+    assert (engine.version, engine.beside) == ("v000002-bbbbbbbb", "v000001-aaaaaaaa")
+    service.roll_back()
+    follower.look()
+    assert (engine.version, engine.beside) == ("v000001-aaaaaaaa", BASE_VERSION)
+    database.write(lambda s: adapters.keep(s, "people like it"))
+    follower.look()
+    assert (engine.version, engine.beside) == ("v000001-aaaaaaaa", None)
+
+
+def test_nothing_is_kept_beside_where_everyone_gets_the_new_version(
+    service: Service, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    add_version(database, home, "v000001-aaaaaaaa")
+    Follower(database, engine, home, service.report).look()
+    assert (engine.version, engine.beside) == ("v000001-aaaaaaaa", None)
+
+
+def test_a_version_that_cannot_be_kept_beside_is_said_once_and_the_new_one_serves_all(
+    service: Service,
+    database: Database,
+    engine: ScriptedEngine,
+    home: Home,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    follower = Follower(database, engine, home, service.report, pairs=True)
+    add_version(database, home, "v000001-aaaaaaaa")
+    follower.look()
+    engine.bad_versions.add("v000001-aaaaaaaa")
+    add_version(database, home, "v000002-bbbbbbbb")
+    for _ in range(3):
+        follower.look()
+    assert engine.version == "v000002-bbbbbbbb"
+    assert len([r for r in caplog.records if "can't serve beside" in r.message]) == 1
 
 
 def test_a_running_follower_notices_by_itself(

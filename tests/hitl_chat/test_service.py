@@ -175,8 +175,10 @@ def test_a_second_question_waits_for_the_first_answer(
 class AheadEngine(ScriptedEngine):
     """Is done before its reader looks, as an engine with a thread of its own may be."""
 
-    def stream(self, turns: list[Turn], sampling: Sampling, seed: int) -> Iterator[Reply]:
-        *_, reply = super().stream(turns, sampling, seed)
+    def stream(
+        self, turns: list[Turn], sampling: Sampling, seed: int, *, beside: bool = False
+    ) -> Iterator[Reply]:
+        *_, reply = super().stream(turns, sampling, seed, beside=beside)
         yield reply
 
 

@@ -9,6 +9,7 @@ STATUS: dict[str, Any] = {
     "feedback": {"total": 20, "waiting": 3},
     "next_training": {"after": 16, "missing": 13, "trainer": "on"},
     "problem": EVIL,
+    "trial": {"sentence": EVIL},
 }
 IMPLICIT: dict[str, Any] = {
     "auc": 0.712, "low": 0.58, "high": 0.823, "likes": 23, "dislikes": 20, "trusted": True,
@@ -41,6 +42,15 @@ def test_the_overview_tells_when_the_next_training_is_due() -> None:
     assert "after 13 more" in tables.overview(STATUS)
     due = {**STATUS, "next_training": {"after": 16, "missing": 0, "trainer": "off"}}
     assert "is due (trainer is off)" in tables.overview(due)
+
+
+def test_the_overview_tells_how_the_trial_stands_or_why_a_version_serves() -> None:
+    serving = {"reason": "promoted by cycle 1"}
+    trial = {"sentence": "v2 on trial: 12 of 20 liked, against 15 of 21 for v1"}
+    quiet = {**STATUS, "trial": None}
+    assert trial["sentence"] in tables.overview({**STATUS, "trial": trial, "serving": serving})
+    assert "promoted by cycle 1" in tables.overview({**quiet, "serving": serving})
+    assert 'id="trial"' not in tables.overview({**quiet, "serving": None})
 
 
 def test_the_reasons_of_a_refusal_are_told() -> None:

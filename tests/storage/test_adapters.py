@@ -67,6 +67,59 @@ def test_a_version_can_be_named_to_go_forward_again(database: Database) -> None:
     assert roll_back(database) == "v1"
 
 
+def trial(database: Database) -> tuple[str, str] | None:
+    with database.read() as s:
+        found = adapters.on_trial(s)
+    return (found.version, found.against) if found else None
+
+
+def test_a_version_is_on_trial_against_the_one_it_replaced_until_it_is_kept(
+    database: Database,
+) -> None:
+    assert trial(database) is None
+    promote(database, "v1")
+    assert trial(database) == ("v1", BASE_VERSION)
+    database.write(lambda s: adapters.keep(s, "people like it"))
+    assert trial(database) is None
+    assert served(database) == "v1"
+    promote(database, "v2")
+    assert trial(database) == ("v2", "v1")
+    assert roll_back(database) == "v1"
+    assert trial(database) is None
+
+
+def test_a_version_that_serves_again_goes_on_with_its_trial(database: Database) -> None:
+    promote(database, "v1")
+    with database.read() as s:
+        begun = adapters.on_trial(s)
+    promote(database, "v2")
+    roll_back(database)
+    with database.read() as s:
+        assert adapters.on_trial(s) == begun
+
+
+def test_a_version_that_was_left_and_is_named_again_is_tried_anew(database: Database) -> None:
+    promote(database, "v1")
+    roll_back(database)
+    assert trial(database) is None
+    roll_back(database, "v1")
+    assert trial(database) == ("v1", BASE_VERSION)
+
+
+def test_keeping_a_version_changes_nothing_of_what_a_roll_back_finds(database: Database) -> None:
+    promote(database, "v1")
+    promote(database, "v2")
+    database.write(lambda s: adapters.keep(s, "people like it"))
+    assert roll_back(database) == "v1"
+
+
+def test_a_roll_back_can_say_why(database: Database) -> None:
+    promote(database, "v1")
+    database.write(lambda s: adapters.roll_back(s, reason="nobody likes it"))
+    with database.read() as s:
+        assert adapters.history(s)[0].reason == "nobody likes it"
+
+
 def test_unknown_and_serving_versions_are_refused(database: Database) -> None:
     promote(database, "v1")
     with pytest.raises(ValueError, match="Unknown version 'v9'"):

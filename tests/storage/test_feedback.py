@@ -141,6 +141,37 @@ def test_feedback_on_someone_elses_answer_is_refused_and_nothing_is_stored(
     assert counts(database).total == 0
 
 
+def test_the_newest_rating_of_each_answer_of_a_version_is_an_opinion(
+    database: Database, person: Person
+) -> None:
+    other = Person(database)
+    question = person.say("Hi")
+    first, second = (person.answer(question, "Hello", version="v1") for _ in range(2))
+    third = other.answer(other.say("Hi"), "Hello", version="v1")
+    person.rate(person.answer(question, "Hello", version="v2"), -1)
+    for answer, value in ((first, -1), (second, 1), (first, 1), (second, 0)):
+        person.rate(answer, value)
+    other.rate(third, -1)
+    other.edit(third, "Good day")
+    with database.read() as s:
+        assert feedback.opinions(s, "v1") == [(person.id, True), (other.id, False)]
+        assert feedback.opinions(s, "v3") == []
+        assert feedback.opinions(s, "v1", third.created_at) == [(other.id, False)]
+
+
+def test_of_a_flood_only_the_first_opinions_are_read(
+    database: Database, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feedback, "MOST_OPINIONS", 2)
+    for value in (1, -1, -1, -1):
+        person.rate(person.ask("Hi", "Hello")[0], value)
+    other = Person(database)
+    other.rate(other.ask("Hi", "Hello")[0], 1)
+    with database.read() as s:
+        said = feedback.opinions(s, "base")
+    assert said == [(person.id, True), (person.id, False), (other.id, True)]
+
+
 def test_each_kind_is_counted(database: Database, person: Person) -> None:
     first, second = person.ask("Hi", "Hello", "Good day")
     person.rate(first, 1)

@@ -75,6 +75,27 @@ def test_the_next_cycle_goes_on_from_the_served_adapter(shop: Workshop) -> None:
         assert adapter.parent == first.version
 
 
+def test_a_candidate_is_not_promoted_over_a_version_that_it_was_not_compared_with(
+    shop: Workshop,
+) -> None:
+    rate_answers(shop.database, 60)
+
+    def change_meanwhile(phase: str, progress: float, detail: str) -> None:
+        if phase == "publish":
+            shop.database.write(serve_another)
+
+    def serve_another(session: Session) -> None:
+        versions.add(session, "v-other", BASE_VERSION, shop.base.name, None)
+        versions.serve(session, "v-other", "by hand")
+
+    outcome = run(shop, change_meanwhile)
+    assert (outcome.status, outcome.version) == ("interrupted", None)
+    assert outcome.error == "v-other serves now, and the candidate was compared with base."
+    with shop.database.read() as session:
+        assert versions.served(session) == "v-other"
+        assert feedback.counts(session).waiting > 0
+
+
 def test_a_refusal_is_journalled_with_its_reasons_and_changes_nothing(shop: Workshop) -> None:
     rate_answers(shop.database, 60)
     strict = replace(shop, config=replace(shop.config, gate_kl=0.001, updates=1))

@@ -53,6 +53,23 @@ def test_a_version_leaves_the_server_after_its_last_reply(
     assert answer(engine).text == f"{BASE} 1 2"
 
 
+def test_a_version_stays_on_the_server_as_long_as_it_is_kept_beside(
+    serve: Serve, adapters: dict[str, Path]
+) -> None:
+    server, engine = serve("vllm")
+    old, new = adapters
+    engine.activate(old, adapters[old])
+    engine.accompany(old, adapters[old])
+    engine.activate(new, adapters[new])
+    assert (engine.version, engine.beside) == (new, old)
+    assert answer(engine).text == f"{new} 1 2"
+    aside = last(engine.stream(asked("Who are you?"), GREEDY, 1, beside=True))
+    assert (aside.version, aside.text) == (old, f"{old} 1 2")
+    engine.accompany(None, None)
+    eventually(lambda: set(server.loaded) == {new})
+    assert last(engine.stream(asked("Who are you?"), GREEDY, 1, beside=True)).version == new
+
+
 def test_going_back_to_a_version_that_is_leaving_loads_it_again(
     serve: Serve, adapters: dict[str, Path]
 ) -> None:

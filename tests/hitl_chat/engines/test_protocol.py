@@ -87,6 +87,35 @@ def test_a_swap_in_mid_stream_tears_nothing(engine: Engine, adapters: dict[str, 
 
 
 @pytest.mark.parametrize("engine", HERE, indirect=True)
+def test_two_versions_answer_side_by_side_each_as_it_does_alone(
+    engine: Engine, adapters: dict[str, Path]
+) -> None:
+    old, new = adapters
+    alone = {}
+    for version, folder in adapters.items():
+        engine.activate(version, folder)
+        alone[version] = last(engine.stream(asked("Hi"), GREEDY, 1)).text
+    assert alone[old] != alone[new]
+    assert last(engine.stream(asked("Hi"), GREEDY, 1, beside=True)).version == new  # none is beside
+
+    engine.activate(old, adapters[old])
+    engine.accompany(old, adapters[old])
+    engine.activate(new, adapters[new])
+    assert (engine.version, engine.beside) == (new, old)
+    streams = [engine.stream(asked("Hi"), GREEDY, 1, beside=place % 2 > 0) for place in range(4)]
+    replies = [last(stream) for stream in streams]
+    assert [reply.version for reply in replies] == [new, old, new, old]
+    assert [reply.text for reply in replies] == [alone[reply.version] for reply in replies]
+
+    engine.activate(old, adapters[old])
+    assert (engine.version, engine.beside) == (old, None)
+    engine.accompany(new, adapters[new])
+    engine.accompany(None, None)
+    assert engine.beside is None
+    assert last(engine.stream(asked("Hi"), GREEDY, 1, beside=True)).text == alone[old]
+
+
+@pytest.mark.parametrize("engine", HERE, indirect=True)
 def test_swaps_under_load_never_mix_versions(engine: Engine, adapters: dict[str, Path]) -> None:
     versions = {BASE_VERSION: None, **adapters}
     alone = {}
