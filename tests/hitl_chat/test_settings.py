@@ -33,12 +33,14 @@ def test_values_that_are_given_are_taken(tmp_path: Path) -> None:
         HITL_TRAINER="off",
         HITL_MAX_NEW_TOKENS="9",
         HITL_TEMPERATURE="0",
+        HITL_TRIAL_SHARE="0.3",
         HITL_ADMIN_PASSWORD="open sesame",
         HITL_SECRET="known",
         GRADIO_SERVER_NAME="0.0.0.0",  # noqa: S104 - a value, nothing listens
         GRADIO_SERVER_PORT="8000",
     )
     assert settings.model == "some/folder"
+    assert settings.trial_share == 0.3
     assert not settings.trainer
     assert (settings.max_new_tokens, settings.temperature) == (9, 0)
     assert settings.admin_password == "open sesame"
@@ -63,6 +65,7 @@ def test_values_that_are_given_are_taken(tmp_path: Path) -> None:
         ("HITL_MAX_NEW_TOKENS", "12.5", "Use a whole number, 1 to 4096."),
         ("HITL_TEMPERATURE", "hot", "Use a number, 0 to 2."),
         ("HITL_TEMPERATURE", "nan", "Use a number, 0 to 2."),
+        ("HITL_TRIAL_SHARE", "0", "Use a number, 0.05 to 1."),
         ("GRADIO_SERVER_PORT", "70000", "Use a whole number, 1 to 65535."),
         ("GRADIO_SERVER_PORT", "9" * 5000, "Use a whole number, 1 to 65535."),
     ],
