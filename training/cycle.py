@@ -20,6 +20,7 @@ from storage.models import BASE_VERSION
 from storage.transcripts import Transcript
 from training import gate, ppo, reward_head, targets
 from training.adapters import publish, sweep, verify
+from training.change import NothingLearnt
 from training.config import TrainingConfig
 from training.manifest import AdapterError
 from training.policy import Base, Policy
@@ -138,7 +139,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         after = gate.sample(policy, contest, score, config)
         verdict = gate.judge(after, before, config, targets.length_wanted(train))
         if verdict.figures["kl"] == before.kl:
-            raise ppo.NothingLearnt("The candidate answers exactly as the served version does.")
+            raise NothingLearnt("The candidate answers exactly as the served version does.")
         done = replace(done, ppo=result, verdict=verdict.as_json())
         if not verdict.promote:
             _close(shop, done)
