@@ -26,7 +26,7 @@ from training.manifest import AdapterError
 from training.policy import Base, Policy
 from training.rated import RatedAnswers, rated_answers
 from training.rollout import Answers, given, token_features
-from training.targets import Targets
+from training.targets import Targets, TooLittle
 
 Report = Callable[[str, float, str], None]
 """Called with phase, progress of the phase from 0 to 1, and a line for people."""
@@ -34,10 +34,6 @@ Report = Callable[[str, float, str], None]
 PHASES = ("mark", "targets", "fit", "update", "gate", "publish")
 ENOUGH_HELDOUT = 5
 """Liked and disliked held-out answers below which the head's AUC says nothing."""
-
-
-class TooLittle(Exception):
-    """There isn't enough feedback to learn from yet."""
 
 
 @dataclass(frozen=True)

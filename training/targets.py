@@ -21,6 +21,10 @@ FEW = 5
 """Conversations below which the split is by question."""
 
 
+class TooLittle(Exception):
+    """There isn't enough feedback to learn from yet."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where an answer was given: its conversation, and the question it answers."""
