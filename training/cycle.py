@@ -6,6 +6,7 @@ Knows the order of the steps and what ends them early, not when a cycle is due.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
 from storage.transcripts import Transcript
-from training import gate, ppo, reward_head, targets
+from training import examples, gate, ppo, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.change import NothingLearnt
 from training.config import TrainingConfig
@@ -165,6 +166,7 @@ def _check_enough(train: Targets, config: TrainingConfig) -> None:
     kinds = {r.target >= 0.5 for r in train.rated}
     if len(kinds) < 2 and not train.pairs:
         raise TooLittle("All ratings say the same; the reward head needs likes and dislikes.")
+    examples.check(train, config.update)
 
 
 def _parent(shop: Workshop, served: str, report: Report) -> tuple[str, Any]:
@@ -225,6 +227,11 @@ def _update(
     policy: Policy, shares: ppo.Shares, train: Targets, config: TrainingConfig, report: Report
 ) -> dict[str, Any]:
     report("update", 0.0, "preparing the rated answers")
+    if config.update != "ppo":
+        # TRL is 100 MB of memory, and PPO needs nothing of it.
+        from training import trl_updates  # noqa: PLC0415
+
+        return trl_updates.update(policy, train, config, partial(report, "update"))
     rated = _rated(policy, train, config)
 
     def told(number: int, stats: ppo.Stats) -> None:
