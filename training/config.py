@@ -1,4 +1,4 @@
-"""Every number of the training side, with its bound and one sentence.
+"""Every setting of the training side, with its bound and one sentence.
 
 Knows where a value comes from (a mapping such as `os.environ`), not what is done with it.
 """
@@ -14,8 +14,19 @@ class ConfigError(ValueError):
 
 def number(default: float, low: float, high: float, sentence: str) -> Any:  # noqa: ANN401
     """Declare a bounded setting; the type of `default` is the type of the setting."""
-    metadata = {"low": low, "high": high, "sentence": sentence}
-    return field(default=default, metadata=metadata)
+    bound = {"holds": lambda value: low <= value <= high, "text": f"{low} to {high}"}
+    return field(default=default, metadata={**bound, "sentence": sentence})
+
+
+def choice(options: tuple[str, ...], sentence: str) -> Any:  # noqa: ANN401
+    """Declare a setting that is one of some words; the first is the default."""
+    bound = {"holds": options.__contains__, "text": " or ".join(options)}
+    return field(default=options[0], metadata={**bound, "sentence": sentence})
+
+
+def text(sentence: str) -> Any:  # noqa: ANN401
+    """Declare a setting of any words, empty by default; whoever uses it says what is wrong with it."""
+    return field(default="", metadata={"holds": lambda _: True, "text": "", "sentence": sentence})
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,11 @@ class TrainingConfig:
         0.5, 0.0, 10.0, "How much of the ensemble's spread is taken off a score."
     )
 
+    reward_function: str = text(
+        "The host's own idea of a good answer, FILE.py:FUNCTION; (question, answer) to 0..1."
+    )
     reward_share: float = number(
-        0.5, 0.0, 1.0, "Share of HITL_REWARD_FUNCTION in the reward; 1 leaves the head out."
+        0.5, 0.0, 1.0, "Share of that function in the reward; 1 leaves the head out."
     )
 
     # The adapter
@@ -43,6 +57,11 @@ class TrainingConfig:
     max_prompt: int = number(512, 16, 8_192, "Prompt tokens that training looks at.")
     max_answer: int = number(64, 4, 2_048, "Answer tokens that training looks at.")
     temperature: float = number(0.7, 0.0, 2.0, "Sampling temperature of answers, 0 (greedy) to 2.")
+
+    # The update
+    update: str = choice(
+        ("ppo", "kto", "dpo", "sft"), "What trains the adapter: ppo, or TRL's kto, dpo or sft."
+    )
 
     # The PPO update
     updates: int = number(6, 1, 1_000, "PPO updates in a cycle, unless a stop rule ends it.")
@@ -76,6 +95,10 @@ class TrainingConfig:
     rated_keep: int = number(512, 1, 100_000, "Newest rated answers that the update learns from.")
     rated_beta: float = number(0.1, 1e-3, 10.0, "Sharpness of the preference term on them.")
 
+    # TRL's updates; batch, number and sharpness as for the rated answers above
+    trl_epochs: int = number(4, 1, 100, "Passes of kto, dpo or sft over the rated answers.")
+    trl_rate: float = number(5e-4, 1e-7, 1e-1, "Their learning rate (AdamW, falling to 0).")
+
     # The gate
     gate_prompts: int = number(32, 2, 1_024, "Prompts on which candidate and served compete.")
     gate_kl: float = number(0.6, 1e-3, 100.0, "Highest mean KL to the base, in nats per token.")
@@ -92,7 +115,7 @@ class TrainingConfig:
         """Read `HITL_<NAME>` for each field.
 
         Raises:
-            ConfigError: a value isn't a number or leaves its bounds.
+            ConfigError: a value isn't a number, leaves its bounds or is no choice.
         """
         given = {f.name: env.get(f"HITL_{f.name.upper()}") for f in fields(cls)}
         kinds = {f.name: type(f.default) for f in fields(cls)}
@@ -101,11 +124,11 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         for f in fields(self):
-            value, low, high = getattr(self, f.name), f.metadata["low"], f.metadata["high"]
-            if not low <= value <= high:
+            value, bound = getattr(self, f.name), f.metadata
+            if not bound["holds"](value):
                 raise ConfigError(
-                    f"HITL_{f.name.upper()} has value {value}. Use {low} to {high}: "
-                    f"{f.metadata['sentence']}"
+                    f"HITL_{f.name.upper()} has value {value}. Use {bound['text']}: "
+                    f"{bound['sentence']}"
                 )
         if self.rollouts % self.candidates:
             raise ConfigError(

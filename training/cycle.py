@@ -6,6 +6,7 @@ Knows the order of the steps and what ends them early, not when a cycle is due.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -17,8 +18,9 @@ from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
 from storage.transcripts import Transcript
-from training import canaries, gate, implicit, ppo, rankings, reward_head, targets
+from training import canaries, examples, gate, implicit, ppo, rankings, reward_head, targets
 from training.adapters import publish, sweep, verify
+from training.change import NothingLearnt
 from training.config import TrainingConfig
 from training.feature_cache import FeatureCache, Item
 from training.manifest import AdapterError
@@ -26,7 +28,7 @@ from training.policy import Base, Policy
 from training.rated import RatedAnswers, rated_answers
 from training.reward import Reward, RewardFunction
 from training.rollout import given
-from training.targets import Targets
+from training.targets import Targets, TooLittle
 
 Report = Callable[[str, float, str], None]
 """Called with phase, progress of the phase from 0 to 1, and a line for people."""
@@ -34,10 +36,6 @@ Report = Callable[[str, float, str], None]
 PHASES = ("mark", "targets", "fit", "update", "gate", "publish")
 ENOUGH_HELDOUT = 5
 """Liked and disliked held-out answers below which the head's AUC says nothing."""
-
-
-class TooLittle(Exception):
-    """There isn't enough feedback to learn from yet."""
 
 
 class Overtaken(Exception):
@@ -143,7 +141,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         def examine() -> float | None:
             now = gate.sample(policy, contest, reward.score, config)
             if now == replace(before, canaries={}):
-                raise ppo.NothingLearnt("The candidate answers exactly as the served version does.")
+                raise NothingLearnt("The candidate answers exactly as the served version does.")
             fits = all(check.passed for check in gate.manners(now, before, config, lengths))
             return sum(now.scores) / len(now.scores) if fits else None
 
@@ -202,6 +200,7 @@ def _check_enough(train: Targets, config: TrainingConfig) -> None:
     kinds = {r.target >= 0.5 for r in train.rated}
     if len(kinds) < 2 and not train.pairs:
         raise TooLittle("All ratings say the same; the reward head needs likes and dislikes.")
+    examples.check(train, config.update)
 
 
 def _parent(shop: Workshop, served: str, report: Report) -> tuple[str, Any]:
@@ -288,6 +287,11 @@ def _update(
     policy: Policy, goal: ppo.Goal, train: Targets, config: TrainingConfig, report: Report
 ) -> dict[str, Any]:
     report("update", 0.0, "preparing the rated answers")
+    if config.update != "ppo":
+        # TRL is 100 MB of memory, and PPO needs nothing of it.
+        from training import trl_updates  # noqa: PLC0415
+
+        return trl_updates.update(policy, train, config, partial(report, "update"))
     rated = _rated(policy, train, config)
 
     def told(number: int, stats: ppo.Stats) -> None:

@@ -31,6 +31,7 @@ import torch
 from torch import Tensor, nn
 
 from training.advantages import centred, gae, less_at_the_end, masked_mean, repeated, whiten
+from training.change import weight_change
 from training.config import TrainingConfig
 from training.policy import Policy, gradient_step
 from training.prompts import Turn
@@ -41,10 +42,6 @@ Shares = Callable[[Answers], Tensor]
 """Maps B answers to what each of their tokens adds to their scores, BT; a score is in 0..1."""
 Examine = Callable[[], float | None]
 """Tells how good the policy is on questions it doesn't practise, or None if it left its bounds."""
-
-
-class NothingLearnt(RuntimeError):
-    """The update left the policy where it was: a defect, never a success."""
 
 
 @dataclass(frozen=True)
@@ -193,7 +190,7 @@ def update(
         "stopped": stopped or "all updates done",
         "exams": course.exams,
         "warmup": warmup,
-        "weight_change": _weight_change(before, policy.snapshot()),
+        "weight_change": weight_change(before, policy.snapshot(), "HITL_LEARNING_RATE"),
         "history": [asdict(s) for s in history],
     }
 
@@ -223,20 +220,6 @@ def _value_head(policy: Policy) -> nn.Linear:
     nn.init.zeros_(head.weight)
     nn.init.zeros_(head.bias)
     return head
-
-
-def _weight_change(before: list[Tensor], after: list[Tensor]) -> float:
-    """Return the L2 distance that the adapter moved; refuse none at all."""
-    moved = math.sqrt(
-        sum(float((a - b).float().square().sum()) for a, b in zip(after, before, strict=True))
-    )
-    if not math.isfinite(moved):
-        raise NothingLearnt(
-            "PPO drove the adapter's weights to NaN or infinity. Lower HITL_LEARNING_RATE."
-        )
-    if moved == 0.0:
-        raise NothingLearnt("PPO changed no weight of the adapter. See the cycle's PPO figures.")
-    return moved
 
 
 @torch.no_grad()

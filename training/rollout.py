@@ -65,11 +65,11 @@ def given(
 ) -> Answers:
     """Encode answers that people rated or wrote; what goes beyond `max_answer` tokens is cut."""
     heads = [render(policy.base.tokenizer, turns, config.max_prompt) for turns, _ in items]
-    tails = [_answer_ids(policy.base, text)[: config.max_answer] for _, text in items]
+    tails = [answer_ids(policy.base, text)[: config.max_answer] for _, text in items]
     return encode(policy, [turns for turns, _ in items], heads, tails)
 
 
-def _answer_ids(base: Base, text: str) -> list[int]:
+def answer_ids(base: Base, text: str) -> list[int]:
     """Tokenise a stored answer; its end is part of what was rated."""
     ids: list[int] = base.tokenizer.encode(harmless(base.tokenizer, text), add_special_tokens=False)
     return [*ids, base.tokenizer.eos_token_id]

@@ -25,6 +25,10 @@ IMPLICIT = "implicit"
 """Source of the targets that nobody spoke out."""
 
 
+class TooLittle(Exception):
+    """There isn't enough feedback to learn from yet."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where an answer was given: its conversation, and the question it answers."""

@@ -55,20 +55,6 @@ class Setup:
     config: TrainingConfig
     function: RewardFunction | None
 
-    @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> "Setup":
-        """Read the settings of training.
-
-        Raises:
-            ConfigError: one of them can't be used.
-        """
-        own = env.get("HITL_REWARD_FUNCTION")
-        return cls(
-            env.get("HITL_MODEL") or PACKAGED,
-            TrainingConfig.from_env(env),
-            load_function(own) if own else None,
-        )
-
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run as a command; returns the exit status."""
@@ -95,7 +81,9 @@ def _options() -> argparse.ArgumentParser:
 
 
 def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
-    setup, home = Setup.from_env(env), Home.from_env(env)
+    config, home = TrainingConfig.from_env(env), Home.from_env(env)
+    own = load_function(config.reward_function) if config.reward_function else None
+    setup = Setup(env.get("HITL_MODEL") or PACKAGED, config, own)
     home.prepare()
     if options.attached:
         threading.Thread(target=_end_with_parent, daemon=True).start()

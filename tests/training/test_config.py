@@ -18,6 +18,14 @@ def test_a_bad_value_is_named_with_its_variable(text: str) -> None:
         TrainingConfig.from_env({"HITL_UPDATES": text})
 
 
+def test_an_update_that_is_not_there_is_told_which_are() -> None:
+    assert TrainingConfig.from_env({"HITL_UPDATE": "kto"}).update == "kto"
+    with pytest.raises(
+        ConfigError, match=r"HITL_UPDATE has value grpo\. Use ppo or kto or dpo or sft"
+    ):
+        TrainingConfig.from_env({"HITL_UPDATE": "grpo"})
+
+
 def test_rollouts_must_be_whole_groups_of_candidates() -> None:
     with pytest.raises(ConfigError, match="Use a multiple of HITL_CANDIDATES, which is 4"):
         TrainingConfig.from_env({"HITL_ROLLOUTS": "30"})

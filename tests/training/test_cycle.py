@@ -189,6 +189,28 @@ def test_progress_goes_through_the_phases_in_order(shop: Workshop) -> None:
     assert list(dict.fromkeys(heard)) == ["mark", "targets", "fit", "update", "gate", "publish"]
 
 
+def test_another_update_meets_the_same_gate(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    heard: list[str] = []
+    kto = replace(shop, config=replace(shop.config, update="kto", trl_rate=1e-2))
+    outcome = run(kto, lambda phase, *_: heard.append(phase))
+    assert outcome.status in ("promoted", "refused")
+    assert outcome.verdict is not None
+    assert {"win_rate", "kl"} <= set(outcome.verdict["figures"])
+    assert heard.count("update") > 2
+    row = last(shop.database)
+    assert row.ppo is not None
+    assert row.ppo["update"] == "kto"
+
+
+def test_an_update_that_lacks_its_kind_of_feedback_waits_for_it(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    outcome = run(replace(shop, config=replace(shop.config, update="dpo")), hear)
+    assert (outcome.status, "DPO needs pairs" in str(outcome.error)) == ("skipped", True)
+    with shop.database.read() as session:
+        assert feedback.counts(session).waiting == 60
+
+
 def test_old_versions_leave_the_disk_and_the_served_one_stays(shop: Workshop) -> None:
     rate_answers(shop.database, 60)
     few = replace(shop, config=replace(shop.config, keep_versions=2))

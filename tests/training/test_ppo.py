@@ -5,9 +5,10 @@ import torch
 from torch import Tensor
 
 from training import ppo
+from training.change import NothingLearnt
 from training.config import TrainingConfig
 from training.policy import Policy
-from training.ppo import Course, Goal, NothingLearnt, Shares, _picked, update
+from training.ppo import Course, Goal, Shares, _picked, update
 from training.prompts import Turn
 from training.rated import RatedAnswers, rated_answers
 from training.rollout import Answers, given, logprobs

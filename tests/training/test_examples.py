@@ -1,0 +1,67 @@
+import pytest
+
+from training.examples import check, opinions, preferences
+from training.targets import Pair, Place, Rated, Targets, TooLittle
+
+
+def rated(question: str, answer: str, target: float, *, weight: float = 1.0) -> Rated:
+    turns = [{"role": "user", "content": question}]
+    return Rated(turns, answer, target, weight, Place("c", question), "rating")
+
+
+def pair(question: str, chosen: str, rejected: str, *, weight: float = 1.0) -> Pair:
+    turns = [{"role": "user", "content": question}]
+    return Pair(turns, chosen, rejected, weight, Place("c", question), "choice")
+
+
+def texts(targets: Targets) -> list[tuple[str, str]]:
+    return [(p.chosen, p.rejected) for p in preferences(targets)]
+
+
+def test_an_answer_counts_once_and_a_thumb_outweighs_a_choice() -> None:
+    targets = Targets([rated("q", "fine", 1.0)], [pair("q", "better", "fine")])
+    assert [(o.answer, o.liked) for o in opinions(targets)] == [("fine", True), ("better", True)]
+
+
+def test_what_is_only_suggested_is_left_out() -> None:
+    hints = Targets([rated("q", "a", 1.0, weight=0.4)], [pair("q", "b", "c", weight=0.4)])
+    assert opinions(hints) == []
+    assert preferences(hints) == []
+
+
+def test_liked_and_disliked_answers_to_the_same_question_make_a_pair() -> None:
+    targets = Targets([rated("q", "good", 1.0), rated("q", "bad", 0.0), rated("r", "worse", 0.0)])
+    assert texts(targets) == [("good", "bad")]
+
+
+def test_a_question_that_many_rated_makes_no_more_pairs_than_answers() -> None:
+    likes = [rated("q", f"good {i}", 1.0) for i in range(3)]
+    dislikes = [rated("q", f"bad {i}", 0.0) for i in range(2)]
+    assert texts(Targets(likes + dislikes)) == [
+        ("good 0", "bad 0"), ("good 1", "bad 1"), ("good 2", "bad 0")
+    ]  # fmt: skip
+
+
+def test_a_choice_is_told_once_and_outweighs_two_thumbs() -> None:
+    agreed = Targets([rated("q", "a", 1.0), rated("q", "b", 0.0)], [pair("q", "a", "b")])
+    contrary = Targets([rated("q", "a", 1.0), rated("q", "b", 0.0)], [pair("q", "b", "a")])
+    assert texts(agreed) == [("a", "b")]
+    assert texts(contrary) == [("b", "a")]
+
+
+@pytest.mark.parametrize(
+    ("update", "targets", "missing"),
+    [
+        ("kto", Targets([rated("q", "a", 1.0)]), "liked and disliked"),
+        ("dpo", Targets([rated("q", "a", 1.0), rated("r", "b", 0.0)]), "DPO needs pairs"),
+        ("sft", Targets([rated("q", "a", 0.0)]), "liked answers"),
+    ],
+)
+def test_an_update_says_what_it_lacks(update: str, targets: Targets, missing: str) -> None:
+    with pytest.raises(TooLittle, match=missing):
+        check(targets, update)
+
+
+@pytest.mark.parametrize("update", ["ppo", "kto", "dpo", "sft"])
+def test_a_choice_is_enough_for_every_update(update: str) -> None:
+    check(Targets(pairs=[pair("q", "a", "b")]), update)
