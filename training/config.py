@@ -80,7 +80,7 @@ class TrainingConfig:
         0.03, 0.0, 10.0, "Price of a nat of KL to the base, in standard deviations of the score."
     )
     surprise_coef: float = number(
-        0.006, 0.0, 10.0, "Price of a nat that the base is surprised more than at first, likewise."
+        0.008, 0.0, 10.0, "Price of a nat that the base is surprised more than at first, likewise."
     )
     repeat_coef: float = number(
         0.3, 0.0, 10.0, "Price of a token that repeats three in a row, in the same unit."
@@ -100,7 +100,7 @@ class TrainingConfig:
     trl_rate: float = number(5e-4, 1e-7, 1e-1, "Their learning rate (AdamW, falling to 0).")
 
     # The gate
-    gate_prompts: int = number(32, 2, 1_024, "Prompts on which candidate and served compete.")
+    gate_prompts: int = number(48, 2, 1_024, "Prompts on which candidate and served compete.")
     gate_kl: float = number(0.6, 1e-3, 100.0, "Highest mean KL to the base, in nats per token.")
     gate_surprise: float = number(1.15, 1.0, 100.0, "Highest ratio of the base's nats per token.")
     gate_length_low: float = number(0.8, 0.0, 1.0, "Lowest ratio of mean answer lengths.")

@@ -18,10 +18,10 @@ from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
 from storage.transcripts import Transcript
-from training import canaries, examples, gate, implicit, ppo, rankings, reward_head, targets
+from training import examples, gate, implicit, ppo, rankings, reward_head, targets
 from training.adapters import publish, sweep, verify
-from training.change import NothingLearnt
 from training.config import TrainingConfig
+from training.contest import Contest
 from training.feature_cache import FeatureCache, Item
 from training.manifest import AdapterError
 from training.policy import Base, Policy
@@ -133,24 +133,15 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
             return done
 
         reward = Reward(shop.base, head, shop.function, config.reward_share)
-        contest = _contest(heldout, train, config)
+        contest = Contest(policy, _questions(heldout, train, config), reward, config)
         report("fit", 0.5, "answering held-out questions with the served version")
-        before = _sample(policy, contest, reward, config)
-        lengths = _lengths(head, found)
-
-        def examine() -> float | None:
-            now = gate.sample(policy, contest, reward.score, config)
-            if now == replace(before, canaries={}):
-                raise NothingLearnt("The candidate answers exactly as the served version does.")
-            fits = all(check.passed for check in gate.manners(now, before, config, lengths))
-            return sum(now.scores) / len(now.scores) if fits else None
-
-        goal = ppo.Goal(reward.shares, [p.turns for p in train.prompts], examine)
+        yardstick = contest.served(_lengths(head, found), bare=parent == BASE_VERSION)
+        asked = [p.turns for p in train.prompts]
+        exam = contest.exam(yardstick)
+        goal = ppo.Goal(reward.shares, asked, exam, yardstick.base.surprise)
         result = _update(policy, goal, train, config, report)
         report("gate", 0.0, "answering held-out questions with the candidate")
-        # Drawn afresh: the update chose its best policy by the answers that it saw.
-        after = _sample(policy, contest, reward, replace(config, seed=config.seed + 1))
-        verdict = gate.judge(after, before, config, lengths)
+        verdict = contest.verdict(yardstick)
         done = replace(done, ppo=result, verdict=verdict.as_json())
         if not verdict.promote:
             _close(shop, done)
@@ -262,17 +253,10 @@ def _labels(found: Targets) -> reward_head.Labels:
     )
 
 
-def _contest(heldout: Targets, train: Targets, config: TrainingConfig) -> list[Any]:
+def _questions(heldout: Targets, train: Targets, config: TrainingConfig) -> list[Any]:
     """Return the prompts of the gate: held-out ones, each as often as it takes to fill the number."""
     prompts = [p.turns for p in heldout.prompts or train.prompts]
     return [prompts[i % len(prompts)] for i in range(config.gate_prompts)]
-
-
-def _sample(
-    policy: Policy, contest: list[Any], reward: Reward, config: TrainingConfig
-) -> gate.Sample:
-    sample = gate.sample(policy, contest, reward.score, config)
-    return replace(sample, canaries=canaries.margins(policy, config))
 
 
 def _lengths(head: reward_head.RewardHead, found: Targets) -> gate.Lengths:

@@ -57,6 +57,18 @@ AS_LONG = Lengths(1.0, 1.0)
 
 
 @dataclass(frozen=True)
+class Yardstick:
+    """What a candidate is measured by: the version that serves, and the bare base.
+
+    Against the base, or each cycle might stray a little further from it.
+    """
+
+    served: Sample
+    base: Sample
+    lengths: Lengths = AS_LONG
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Whether the candidate may serve, why, and the figures behind it."""
 
@@ -86,10 +98,9 @@ def sample(
     )
 
 
-def judge(
-    candidate: Sample, served: Sample, config: TrainingConfig, lengths: Lengths = AS_LONG
-) -> Verdict:
-    """Compare two samples of the same prompts. Every bound that is left is a reason to refuse."""
+def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Verdict:
+    """Compare samples of the same prompts. Every bound that is left is a reason to refuse."""
+    served = yardstick.served
     wins = win_rate(candidate.scores, served.scores)
     surely = lower_bound(wins, len(candidate.scores))
     gain = _mean(candidate.scores) - _mean(served.scores)
@@ -101,7 +112,7 @@ def judge(
         f"{_mean(served.scores):.3f} to {_mean(candidate.scores):.3f}.",
     )
     kept = Check(not lost, f"Canary questions lost: {', '.join(lost) or 'none'}.")
-    checks = [better, *manners(candidate, served, config, lengths), kept]
+    checks = [better, *manners(candidate, yardstick, config), kept]
     promote = all(check.passed for check in checks)
     figures = {
         "prompts": len(candidate.scores),
@@ -109,22 +120,21 @@ def judge(
         "win_rate_low": surely,
         "gain": gain,
         "kl": candidate.kl,
-        "surprise_ratio": _ratio(candidate.surprise, served.surprise),
+        "surprise_ratio": _ratio(candidate.surprise, yardstick.base.surprise),
         "length_ratio": _ratio(candidate.length, served.length),
-        "distinct2_ratio": _ratio(candidate.distinct2, served.distinct2),
+        "distinct2_ratio": _ratio(candidate.distinct2, yardstick.base.distinct2),
         "repetition_change": candidate.repetition - served.repetition,
         "canaries_lost": lost,
     }
     return Verdict(promote, [c.text for c in checks if c.passed == promote], figures)
 
 
-def manners(
-    candidate: Sample, served: Sample, config: TrainingConfig, lengths: Lengths = AS_LONG
-) -> list[Check]:
+def manners(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> list[Check]:
     """Check that a candidate still talks like the model it comes from, however much it is liked."""
-    surprise = _ratio(candidate.surprise, served.surprise)
+    served, base, lengths = yardstick.served, yardstick.base, yardstick.lengths
+    surprise = _ratio(candidate.surprise, base.surprise)
     length = _ratio(candidate.length, served.length)
-    distinct = _ratio(candidate.distinct2, served.distinct2)
+    distinct = _ratio(candidate.distinct2, base.distinct2)
     repeated = candidate.repetition - served.repetition
     low, high = config.gate_length_low * lengths.low, config.gate_length_high * lengths.high
     return [

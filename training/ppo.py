@@ -2,8 +2,9 @@
 
 Schulman et al. 2017 (arXiv:1707.06347) with the choices of Ziegler et al. 2019 (arXiv:1909.08593)
 and Huang et al. 2024 (arXiv:2403.17031): per-token KL to the base in the reward, generalised advantage
-estimation with a value head, whitened advantages, a learning rate that falls to 0, and prices in
-units of the scores' spread, so that they mean the same to a taste that is rarely met.
+estimation with a value head, whitened advantages, a learning rate that falls to 0 in the second half
+of the run, and prices in units of the scores' spread, so that they mean the same to a taste that is
+rarely met.
 Knows tensors and a `shares` function, not where scores come from.
 
 Departures:
@@ -18,6 +19,10 @@ Departures:
    token is rewarded with its own share of it (reward redistribution: Arjona-Medina et al. 2019,
    arXiv:1806.07857; for language models Chan et al. 2024, arXiv:2402.00782).
 6. Before the first rollout the rated answers themselves are learnt from; see `training.rated`.
+7. What surprises the base has a price beside KL, which a policy can also pay by being surer of odd
+   words: so answers stay as natural as they were, nat for nat.
+8. Now and then the policy sits an exam on questions that it doesn't practise. The best one stays, so
+   a run that is too long is only slow. Answers out of bounds make it dearer to leave the base.
 
 Shapes: B answers, T tokens of prompt and answer, D hidden size.
 """
@@ -40,6 +45,8 @@ from training.rollout import Answers, draw, logprobs
 
 Shares = Callable[[Answers], Tensor]
 """Maps B answers to what each of their tokens adds to their scores, BT; a score is in 0..1."""
+DEARER = 4.0
+"""By how much an exam out of bounds raises the prices of leaving the base."""
 Examine = Callable[[], float | None]
 """Tells how good the policy is on questions it doesn't practise, or None if it left its bounds."""
 
@@ -60,11 +67,12 @@ class Learner:
 
 
 @dataclass(frozen=True)
-class Start:
-    """What the first rollout was like: the units of what comes after."""
+class Units:
+    """What prices are measured in."""
 
-    spread: float  # standard deviation of the scores
-    surprise: float  # nats per token under the base
+    spread: float  # standard deviation of the first rollout's scores
+    surprise: float  # nats per token of the base's own answers, which cost nothing
+    dearness: float  # multiplies the prices of leaving the base
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,6 @@ class Experience:
     advantages_BT: Tensor
     returns_BT: Tensor
     scores_B: Tensor
-    start: Start
 
 
 @dataclass(frozen=True)
@@ -108,6 +115,8 @@ class Goal:
     shares: Shares
     prompts: list[list[Turn]]
     examine: Examine
+    surprise: float
+    """Nats per token that the base's own answers surprise it."""
 
 
 class Course:
@@ -115,6 +124,8 @@ class Course:
 
     def __init__(self, policy: Policy, patience: int) -> None:
         self.exams: list[float | None] = []
+        self.dearness = 1.0
+        """What leaving the base costs, beside the set prices: more after each failed exam."""
         self._policy = policy
         self._patience = patience
         self._best: tuple[float, list[Tensor]] | None = None
@@ -124,12 +135,12 @@ class Course:
         """Take the result of an exam; returns a reason to stop, if there is one."""
         self.exams.append(found)
         if found is None:
-            return "an exam found the answers out of bounds"
-        if self._best is None or found > self._best[0]:
+            self.dearness *= DEARER
+        elif self._best is None or found > self._best[0]:
             self._best, self._since = (found, self._policy.snapshot()), 0
             return None
         self._since += 1
-        if self._since < self._patience:
+        if self._best is None or self._since < self._patience:
             return None
         return f"the score on unpractised questions rose no more after {self._best[0]:.3f}"
 
@@ -163,7 +174,7 @@ def update(
     course = Course(policy, config.patience)
     history: list[Stats] = []
     stopped: str | None = None
-    start: Start | None = None
+    spread = 0.0
     for number in range(config.updates):
         # 1. Roll out: several candidates to each of some prompts that people asked.
         asked = [goal.prompts[i] for i in _picked(len(goal.prompts), config, generator)]
@@ -171,10 +182,11 @@ def update(
         # 2. Score.
         shares_BT = goal.shares(answers).to(answers.mask_BT.device)
         # 3. Rewards with what they cost; 4. advantages.
-        experience = _experience(learner, answers, shares_BT, rated.ended_share, start)
-        start = start or experience.start
+        spread = spread or float(shares_BT.sum(1).std())
+        units = Units(spread, goal.surprise, course.dearness)
+        experience = _experience(learner, answers, shares_BT, rated.ended_share, units)
         # 5. Several epochs of minibatches on the clipped objective.
-        left = 1 - number / config.updates
+        left = min(1.0, 2 - 2 * number / config.updates)
         learner.optimiser.param_groups[0]["lr"] = config.learning_rate * left
         stats = _optimise(learner, experience)
         # 6. Keep every figure; now and then look whether it still gets better.
@@ -224,23 +236,22 @@ def _value_head(policy: Policy) -> nn.Linear:
 
 @torch.no_grad()
 def _experience(
-    learner: Learner, answers: Answers, shares_BT: Tensor, ended_share: float, start: Start | None
+    learner: Learner, answers: Answers, shares_BT: Tensor, ended_share: float, units: Units
 ) -> Experience:
     config, mask_BT = learner.config, answers.mask_BT
     logprobs_BT, _, _ = logprobs(learner.policy, answers)
     with learner.policy.as_reference():
         reference_BT, _, states_BTD = logprobs(learner.policy, answers)
     states_BTD = states_BTD.float()
-    surprise = -float(masked_mean(reference_BT, mask_BT))
-    start = start or Start(float(shares_BT.sum(1).std()), surprise)
     # An answer that never ends is worse the more surely people's rated answers did end.
     missing_B = (~answers.ended_B).to(shares_BT) * config.missing_eos * ended_share
     relative_BT = less_at_the_end(shares_BT, missing_B, mask_BT)
     relative_BT = centred(relative_BT, mask_BT, config.candidates)
     priced_BT = config.kl_coef * (logprobs_BT - reference_BT)
-    priced_BT += config.surprise_coef * (-reference_BT - start.surprise)
+    priced_BT += config.surprise_coef * (-reference_BT - units.surprise)
+    priced_BT *= units.dearness
     priced_BT += config.repeat_coef * repeated(answers.ids_BT, mask_BT)
-    rewards_BT = (relative_BT - start.spread * priced_BT) * mask_BT
+    rewards_BT = (relative_BT - units.spread * priced_BT) * mask_BT
     values_BT = _values(learner.value_head, states_BTD) * mask_BT
     advantages_BT = gae(rewards_BT, values_BT, mask_BT, config.gamma, config.lam)
     return Experience(
@@ -252,7 +263,6 @@ def _experience(
         whiten(advantages_BT, mask_BT),
         advantages_BT + values_BT,
         shares_BT.sum(1),
-        start,
     )
 
 

@@ -7,6 +7,7 @@ from training.config import TrainingConfig
 from training.gate import (
     Lengths,
     Sample,
+    Yardstick,
     distinct2,
     judge,
     lower_bound,
@@ -30,7 +31,7 @@ BETTER = replace(SERVED, scores=[0.6] * 10, kl=0.1)
 
 
 def test_a_better_candidate_within_bounds_is_promoted() -> None:
-    verdict = judge(BETTER, SERVED, TrainingConfig())
+    verdict = judge(BETTER, Yardstick(SERVED, SERVED), TrainingConfig())
     assert verdict.promote
     assert verdict.figures["win_rate"] == 1.0
 
@@ -52,7 +53,7 @@ def test_a_better_candidate_within_bounds_is_promoted() -> None:
     ],
 )
 def test_each_bound_alone_can_refuse(change: dict[str, object], reason: str) -> None:
-    verdict = judge(replace(BETTER, **change), SERVED, TrainingConfig())  # type: ignore[arg-type]
+    verdict = judge(replace(BETTER, **change), Yardstick(SERVED, SERVED), TrainingConfig())  # type: ignore[arg-type]
     assert not verdict.promote
     assert len(verdict.reasons) == 1
     assert re.search(reason, verdict.reasons[0])
@@ -92,7 +93,16 @@ def test_the_same_adapter_gives_the_same_sample_twice(
 def test_the_length_bound_gives_way_only_as_far_as_ratings_ask() -> None:
     short = replace(BETTER, length=12.0)
     config = TrainingConfig(gate_length_low=0.5, gate_length_high=2.0)
-    assert not judge(short, SERVED, config).promote
-    assert judge(short, SERVED, config, Lengths(0.5, 1.0)).promote
-    assert not judge(replace(short, length=4.0), SERVED, config, Lengths(0.5, 1.0)).promote
-    assert not judge(short, SERVED, config, Lengths(1.0, 2.0)).promote
+    shorter = Yardstick(SERVED, SERVED, Lengths(0.5, 1.0))
+    assert not judge(short, Yardstick(SERVED, SERVED), config).promote
+    assert judge(short, shorter, config).promote
+    assert not judge(replace(short, length=4.0), shorter, config).promote
+    assert not judge(short, Yardstick(SERVED, SERVED, Lengths(1.0, 2.0)), config).promote
+
+
+def test_surprise_and_variety_are_held_against_the_base_not_the_last_version() -> None:
+    config, strayed = TrainingConfig(), replace(SERVED, surprise=1.1, distinct2=0.74)
+    further = replace(BETTER, surprise=1.2, distinct2=0.7)
+    assert judge(further, Yardstick(strayed, strayed), config).promote
+    refused = judge(further, Yardstick(strayed, SERVED), config)
+    assert len(refused.reasons) == 2

@@ -36,7 +36,7 @@ def chance(answers: Answers) -> Tensor:
 def goal(shares: Shares, prompts: list[list[Turn]] = PROMPTS) -> Goal:
     """Exams that always find the newest policy the best."""
     marks = iter(range(1_000))
-    return Goal(shares, prompts, lambda: float(next(marks)))
+    return Goal(shares, prompts, lambda: float(next(marks)), 1.0)
 
 
 def quiet(number: int, stats: ppo.Stats) -> None:
@@ -121,7 +121,7 @@ def test_the_policy_that_stays_is_the_best_one_an_exam_saw(
         seen.append(policy.snapshot())
         return next(marks)
 
-    aim = Goal(lambda a: count_of(40, a), PROMPTS, examine)
+    aim = Goal(lambda a: count_of(40, a), PROMPTS, examine, 1.0)
     result = update(policy, aim, rated(policy, long), long, quiet)
     assert result["exams"] == [0.2, 0.5, 0.4, 0.3, 0.1]
     assert "rose no more after 0.500" in result["stopped"]
@@ -137,24 +137,32 @@ def test_a_run_four_times_too_long_ends_where_the_short_one_did(
     for mark in (0.3, 0.2, 0.1, 0.0):  # collapse, and nobody stops it
         policy.restore([weight + 1 for weight in policy.snapshot()])
         assert course.exam(mark) is None
-    assert "out of bounds" in str(course.exam(None))
+    assert course.exam(None) is None
     course.finish()
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), best, strict=True))
+
+
+def test_answers_out_of_bounds_make_it_dearer_to_leave_the_base(policy: Policy) -> None:
+    course = Course(policy, patience=2)
+    assert [course.exam(None), course.dearness] == [None, ppo.DEARER]
+    assert [course.exam(0.3), course.dearness] == [None, ppo.DEARER]
+    assert [course.exam(None), course.dearness] == [None, ppo.DEARER**2]
+    assert "no more after 0.300" in str(course.exam(None))
 
 
 def test_what_surprises_the_base_costs(policy: Policy, config: TrainingConfig) -> None:
     dear = replace(config, surprise_coef=5.0, kl_coef=0.0, repeat_coef=0.0, candidates=1)
     answers = given(policy, [(PROMPTS[0], "good"), (PROMPTS[1], "bad")], dear)
     learner = ppo._learner(policy, dear)
-    nothing, start = torch.zeros(answers.ids_BT.shape), ppo.Start(spread=2.0, surprise=3.0)
-    found = ppo._experience(learner, answers, nothing, 0.0, start)
+    nothing, units = torch.zeros(answers.ids_BT.shape), ppo.Units(2.0, 3.0, dearness=4.0)
+    found = ppo._experience(learner, answers, nothing, 0.0, units)
     with torch.no_grad(), policy.as_reference():
         nats, _, _ = logprobs(policy, answers)
     for row in range(2):
         places = answers.mask_BT[row].nonzero()[:, 0].tolist()
         left = 0.0
         for t in reversed(places):
-            left = 2.0 * 5.0 * (float(nats[row, t]) + 3.0) + dear.gamma * dear.lam * left
+            left = 2.0 * 4.0 * 5.0 * (float(nats[row, t]) + 3.0) + dear.gamma * dear.lam * left
             assert float(found.returns_BT[row, t]) == pytest.approx(left, rel=1e-4, abs=1e-4)
 
 

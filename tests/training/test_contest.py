@@ -1,0 +1,63 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from training.change import NothingLearnt
+from training.config import TrainingConfig
+from training.contest import Contest
+from training.gate import AS_LONG
+from training.policy import Policy
+from training.reward import Reward
+from training.reward_head import RewardHead
+from training.rollout import given
+
+
+@pytest.fixture
+def contest(policy: Policy, config: TrainingConfig) -> Contest:
+    prompts = [[{"role": "user", "content": letter}] for letter in "abcdef"]
+    size = given(policy, [(prompts[0], "x")], config).features_BF.shape[1]
+    weight = torch.randn(size, 2, generator=torch.Generator().manual_seed(0))
+    head = RewardHead(torch.zeros(size), torch.ones(size), weight, torch.zeros(2))
+    lax = replace(config, gate_surprise=100.0, gate_distinct=0.0, gate_repeat=1.0, gate_kl=100.0)
+    return Contest(policy, prompts, Reward(policy.base, head), lax)
+
+
+def stray(policy: Policy) -> None:
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for weight in policy.parameters:
+            weight.add_(torch.randn_like(weight) * 0.5)
+
+
+def test_the_base_answers_for_itself_only_where_an_adapter_serves(contest: Contest) -> None:
+    bare = contest.served(AS_LONG, bare=True)
+    assert bare.base is bare.served
+    stray(contest.policy)
+    adapted = contest.served(AS_LONG, bare=False)
+    assert adapted.base == replace(bare.base, canaries={})
+    assert adapted.served != bare.served
+
+
+def test_an_exam_of_the_served_version_itself_is_a_defect(contest: Contest) -> None:
+    exam = contest.exam(contest.served(AS_LONG, bare=True))
+    with pytest.raises(NothingLearnt, match="exactly as the served"):
+        exam()
+
+
+def test_an_exam_gives_the_mean_score_or_none_out_of_bounds(contest: Contest) -> None:
+    yardstick = contest.served(AS_LONG, bare=True)
+    wide = replace(yardstick, lengths=replace(AS_LONG, low=0.0, high=100.0))
+    stray(contest.policy)
+    found = contest.exam(wide)()
+    assert found is not None
+    assert 0 <= found <= 1
+    strict = replace(contest, config=replace(contest.config, gate_kl=0.001))
+    assert strict.exam(wide)() is None
+
+
+def test_the_verdict_is_given_on_fresh_answers(contest: Contest) -> None:
+    yardstick = contest.served(AS_LONG, bare=True)
+    verdict = contest.verdict(yardstick)
+    assert verdict.figures["prompts"] == 6
+    assert verdict.figures["gain"] != 0.0  # the same policy, but other answers

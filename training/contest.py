@@ -1,0 +1,52 @@
+"""The questions that versions are compared on, and who answers them when. Knows no feedback."""
+
+from dataclasses import dataclass, replace
+
+from training import canaries, gate, ppo
+from training.change import NothingLearnt
+from training.config import TrainingConfig
+from training.policy import Policy
+from training.prompts import Turn
+from training.reward import Reward
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Questions that nobody practises, and the policy that answers them, as it is at the moment."""
+
+    policy: Policy
+    prompts: list[list[Turn]]
+    reward: Reward
+    config: TrainingConfig
+
+    def served(self, lengths: gate.Lengths, *, bare: bool) -> gate.Yardstick:
+        """Let the served version answer, and the base, unless the served one is `bare` of adapters."""
+        served = self._sample(self.config)
+        if bare:
+            return gate.Yardstick(served, served, lengths)
+        with self.policy.as_reference():
+            return gate.Yardstick(served, self._answers(self.config), lengths)
+
+    def exam(self, yardstick: gate.Yardstick) -> ppo.Examine:
+        """Return what tells how good the policy is by now."""
+        served = replace(yardstick.served, canaries={})
+
+        def examine() -> float | None:
+            now = self._answers(self.config)
+            if now == served:
+                raise NothingLearnt("The candidate answers exactly as the served version does.")
+            fits = all(check.passed for check in gate.manners(now, yardstick, self.config))
+            return sum(now.scores) / len(now.scores) if fits else None
+
+        return examine
+
+    def verdict(self, yardstick: gate.Yardstick) -> gate.Verdict:
+        """Judge the policy by answers drawn afresh: an update chose it by those of its exams."""
+        fresh = self._sample(replace(self.config, seed=self.config.seed + 1))
+        return gate.judge(fresh, yardstick, self.config)
+
+    def _answers(self, config: TrainingConfig) -> gate.Sample:
+        return gate.sample(self.policy, self.prompts, self.reward.score, config)
+
+    def _sample(self, config: TrainingConfig) -> gate.Sample:
+        return replace(self._answers(config), canaries=canaries.margins(self.policy, config))
