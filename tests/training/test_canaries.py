@@ -1,6 +1,6 @@
 import torch
 
-from training.canaries import CANARIES, CLEARLY, lost, margins
+from training.canaries import CANARIES, CLEARLY, FACTS, lost, margins
 from training.config import TrainingConfig
 from training.policy import Policy
 from training.prompts import render
@@ -49,8 +49,8 @@ def test_a_model_that_guesses_has_nothing_to_lose() -> None:
     assert lost(dict.fromkeys(served, -1.0), {**served, "c": 5.0}) == ["a", "b", "c"]
 
 
-def test_right_and_wrong_differ_in_one_word() -> None:
-    for canary in CANARIES:
+def test_right_and_wrong_facts_differ_in_one_word() -> None:
+    for canary in FACTS:
         right, wrong = canary.right.split(), canary.wrong.split()
         assert len(right) == len(wrong)
         assert sum(r != w for r, w in zip(right, wrong, strict=True)) == 1, canary.question
