@@ -26,6 +26,12 @@ class Transcript:
     feedback: list[Feedback]
     signals: list[Signal]
 
+    @property
+    def rater(self) -> str:
+        """Whose conversation it is; empty if they said and did nothing about an answer."""
+        rows: list[Feedback | Signal] = [*self.feedback, *self.signals]
+        return rows[0].rater_id if rows else ""
+
     def answers(self) -> list[Message]:
         """Return the answers that have text, oldest first."""
         found = [m for m in self.messages.values() if m.role == "assistant" and m.text.strip()]

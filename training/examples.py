@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from training.prompts import Turn
-from training.targets import Targets, TooLittle
+from training.targets import IMPLICIT, Targets, TooLittle
 
-SAID = 0.5
-"""Weight of what people say outright, at least; signals weigh less."""
+DONE = (IMPLICIT, "regenerate")
+"""Sources of what people didn't say outright."""
 
 Key = tuple[tuple[str, str], ...]
 """Turns, such that the same question asked twice is one."""
@@ -40,11 +40,11 @@ def opinions(targets: Targets) -> list[Opinion]:
     """Return each answer once; what a thumb says of it outweighs what a choice implies."""
     found: dict[tuple[str, str], Opinion] = {}
     for rated in targets.rated:
-        if rated.weight >= SAID:
+        if rated.source not in DONE:
             key = (rated.place.question, rated.answer)
             found[key] = Opinion(rated.turns, rated.answer, rated.target >= 0.5)
     for pair in targets.pairs:
-        if pair.weight >= SAID:
+        if pair.source not in DONE:
             for text, liked in ((pair.chosen, True), (pair.rejected, False)):
                 found.setdefault((pair.place.question, text), Opinion(pair.turns, text, liked))
     return list(found.values())
@@ -57,7 +57,7 @@ def preferences(targets: Targets) -> list[Preference]:
     """
     found: dict[tuple[Key, str, str], Preference] = {}
     for pair in targets.pairs:
-        if pair.weight >= SAID:
+        if pair.source not in DONE:
             key = (_key(pair.turns), pair.chosen, pair.rejected)
             found[key] = Preference(pair.turns, pair.chosen, pair.rejected)
     for made in _from_thumbs(targets):
@@ -72,7 +72,7 @@ def _from_thumbs(targets: Targets) -> Iterator[Preference]:
     liked: dict[Key, list[str]] = defaultdict(list)
     disliked: dict[Key, list[str]] = defaultdict(list)
     for rated in targets.rated:
-        if rated.weight >= SAID:
+        if rated.source not in DONE:
             side = liked if rated.target >= 0.5 else disliked
             side[_key(rated.turns)].append(rated.answer)
     for key, better in liked.items():

@@ -2,12 +2,15 @@
 
 A rating is a target of 1 or 0. An edit and a choice make pairs, and so does a regenerated draft
 when its successor was kept. Explicit feedback overrides what a signal suggests: only answers that
-nobody spoke of have targets by gestures (`training.implicit`), and only training sees these.
+nobody spoke of have targets by gestures (`training.implicit`), and only training sees these. However
+much one person says, it stays one person's view.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import median
 
 from storage.models import Message
 from storage.transcripts import Transcript
@@ -19,6 +22,9 @@ REGENERATED = 0.4
 regeneration from published chats (Chai, arXiv:2303.06135, uses it as a label by itself)."""
 BOTH_BAD = 0.5
 """Weight of each of two drafts that were both called bad."""
+MOST_OF_ONE = 3.0
+"""How much one rater counts at most, in opinions of the median rater: a flood is one person's view."""
+FEWEST_RATERS = 3
 FEW = 5
 """Conversations below which the split is by question."""
 IMPLICIT = "implicit"
@@ -99,13 +105,41 @@ def build(transcripts: Iterable[Transcript], implied: Mapping[str, float] = NOTH
     """
     targets = Targets()
     quiet: list[Rated] = []
+    raters: list[tuple[str, int, int]] = []
     for transcript in transcripts:
         quiet.extend(_implied(transcript, implied))
-        targets.rated.extend(_rated(transcript))
-        targets.pairs.extend(p for p in _pairs(transcript) if p.chosen != p.rejected)
+        rated = list(_rated(transcript))
+        pairs = [p for p in _pairs(transcript) if p.chosen != p.rejected]
+        targets.rated.extend(rated)
+        targets.pairs.extend(pairs)
         targets.prompts.extend(_prompts(transcript, implied))
+        raters.append((transcript.rater, len(rated), len(pairs)))
+    _share_out(targets, raters)
     targets.rated[:0] = quiet
     return targets
+
+
+def _share_out(targets: Targets, raters: Sequence[tuple[str, int, int]]) -> None:
+    """Let nobody count more than `MOST_OF_ONE` says; `raters` gives, in order, whose opinions are whose.
+
+    Of two people nobody can tell which of them speaks for the others, so that takes three.
+    """
+    said: Counter[str] = Counter()
+    for rater, rated, pairs in raters:
+        said[rater] += rated + pairs
+    counts = [count for count in said.values() if count]
+    if len(counts) < FEWEST_RATERS:
+        return
+    most = MOST_OF_ONE * median(counts)
+    share = {rater: min(1.0, most / max(count, 1)) for rater, count in said.items()}
+    of_rated = [share[rater] for rater, rated, _ in raters for _ in range(rated)]
+    of_pairs = [share[rater] for rater, _, pairs in raters for _ in range(pairs)]
+    targets.rated[:] = [
+        replace(r, weight=r.weight * part) for r, part in zip(targets.rated, of_rated, strict=True)
+    ]
+    targets.pairs[:] = [
+        replace(p, weight=p.weight * part) for p, part in zip(targets.pairs, of_pairs, strict=True)
+    ]
 
 
 def split(targets: Targets, share: float) -> tuple[Targets, Targets]:

@@ -1,17 +1,17 @@
 import pytest
 
 from training.examples import check, opinions, preferences
-from training.targets import Pair, Place, Rated, Targets, TooLittle
+from training.targets import IMPLICIT, Pair, Place, Rated, Targets, TooLittle
 
 
-def rated(question: str, answer: str, target: float, *, weight: float = 1.0) -> Rated:
+def rated(question: str, answer: str, target: float, *, source: str = "rating") -> Rated:
     turns = [{"role": "user", "content": question}]
-    return Rated(turns, answer, target, weight, Place("c", question), "rating")
+    return Rated(turns, answer, target, 1.0, Place("c", question), source)
 
 
-def pair(question: str, chosen: str, rejected: str, *, weight: float = 1.0) -> Pair:
+def pair(question: str, chosen: str, rejected: str, *, source: str = "choice") -> Pair:
     turns = [{"role": "user", "content": question}]
-    return Pair(turns, chosen, rejected, weight, Place("c", question), "choice")
+    return Pair(turns, chosen, rejected, 1.0, Place("c", question), source)
 
 
 def texts(targets: Targets) -> list[tuple[str, str]]:
@@ -24,7 +24,9 @@ def test_an_answer_counts_once_and_a_thumb_outweighs_a_choice() -> None:
 
 
 def test_what_is_only_suggested_is_left_out() -> None:
-    hints = Targets([rated("q", "a", 1.0, weight=0.4)], [pair("q", "b", "c", weight=0.4)])
+    hints = Targets(
+        [rated("q", "a", 1.0, source=IMPLICIT)], [pair("q", "b", "c", source="regenerate")]
+    )
     assert opinions(hints) == []
     assert preferences(hints) == []
 

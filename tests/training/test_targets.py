@@ -175,3 +175,39 @@ def test_gestures_ask_for_no_length() -> None:
     chat.feed("rating", chat.answered("as many as six words here"), value=-1)
     quiet = chat.answered("a " * 100)
     assert lengths_liked(build([chat.transcript()], {quiet: 0.6})) == (0.5, 0.5)
+
+
+def ratings(rater: str, number: int, value: int) -> list[Chat]:
+    chats = [Chat(f"{rater}{place}", rater) for place in range(number)]
+    for chat in chats:
+        chat.feed("rating", chat.answered("text"), value=value)
+    return chats
+
+
+def test_a_flood_of_ratings_weighs_as_much_as_three_people_s() -> None:
+    few = [chat for rater in "abcde" for chat in ratings(rater, 4, 1)]
+    targets = build(
+        chat.transcript() for chat in [*few[:10], *ratings("flooder", 100, -1), *few[10:]]
+    )
+    honest = sum(r.weight for r in targets.rated if r.target == 1.0)
+    flood = sum(r.weight for r in targets.rated if r.target == 0.0)
+    assert honest == 20
+    assert round(flood, 6) == 12
+
+
+def test_pairs_of_a_flooder_are_shared_out_too() -> None:
+    flood = Chat("f", "flooder")
+    for _ in range(30):
+        flood.feed("edit", flood.answered("text"), text="better")
+    chats = [*ratings("a", 2, 1), *ratings("b", 2, 1), *ratings("c", 2, 1), flood]
+    targets = build(chat.transcript() for chat in chats)
+    weights = [r.weight for r in targets.rated if r.source == "edit"]
+    weights += [p.weight for p in targets.pairs]
+    assert len(weights) == 60
+    assert round(sum(weights), 6) == 6
+
+
+def test_two_people_count_by_what_they_say_however_much_it_is() -> None:
+    chats = [*ratings("host", 50, 1), *ratings("guest", 1, -1)]
+    targets = build(chat.transcript() for chat in chats)
+    assert {r.weight for r in targets.rated} == {1.0}
