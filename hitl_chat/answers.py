@@ -125,7 +125,7 @@ class Answers:
         mine: list[LiveAnswer] = []
         with self._lock:
             old = self._live.get(conversation)
-            if old is not None and not (old and all(answer.over for answer in old)):
+            if old is not None and not _over(old):
                 raise StillAnswering
             self._live[conversation] = mine
         try:
@@ -136,6 +136,12 @@ class Answers:
             with self._lock:
                 if self._live.get(conversation) is mine:
                     del self._live[conversation]
+
+    def busy(self, conversation: str) -> bool:
+        """Tell whether a stream holds the conversation, and the engine still works for it."""
+        with self._lock:
+            live = self._live.get(conversation)
+            return live is not None and not _over(live)
 
     def stop(self, conversation: str) -> list[str]:
         """Ask the streams of a conversation to end; returns the ids of their messages."""
@@ -213,6 +219,11 @@ class Answers:
 
         ids = self._database.write(work)
         return [LiveAnswer(self._database, i, r) for i, r in zip(ids, replies, strict=True)]
+
+
+def _over(live: list[LiveAnswer]) -> bool:
+    """Tell whether the engine has nothing more to say; it has before the first answer is open."""
+    return bool(live) and all(answer.over for answer in live)
 
 
 def _advance(stream: Generator[Reply, None, None], answer: LiveAnswer) -> bool:

@@ -15,7 +15,7 @@ import gradio as gr
 
 from hitl_chat.outward import CLEAR_ERRORS
 from hitl_chat.pacing import Pace
-from hitl_chat.service import BadToken, Draft, NotYours, Service, Shown
+from hitl_chat.service import BadToken, Draft, NotYours, Service, Shown, StillAnswering
 from storage.feedback import REASONS
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,8 @@ class Handlers:
         try:
             visitor = self._visitor(who)
             turns = self._turns(visitor.rater, visitor.conversation)
+            if self._service.answering(visitor.rater, visitor.conversation):
+                raise StillAnswering  # noqa: TRY301 - below, what was typed comes back
             asked = [*turns, {"role": "user", "content": text, "metadata": _metadata("", {})}]
             kept = {"token": visitor.token, "conversation": visitor.conversation}
             busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
@@ -102,8 +104,12 @@ class Handlers:
         except Exception as error:  # noqa: BLE001 - the page goes back to what is stored
             _warn("Not answered", error)
 
-    def settle(self, who: Who) -> tuple[Turns, Any]:
-        """An answer is over, however it ended: show what is stored."""
+    def settle(self, who: Who) -> tuple[Any, Any]:
+        """An answer is over, however it ended: show what is stored, unless another one is written."""
+        token, conversation = _parts(who)
+        with suppress(BadToken, NotYours):
+            if conversation and self._service.answering(self._service.rater(token), conversation):
+                return gr.skip(), gr.skip()
         return self.show(who), gr.Textbox(submit_btn=True, stop_btn=False)
 
     def show(self, who: Who) -> Turns:

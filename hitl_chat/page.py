@@ -74,7 +74,14 @@ def _wire(page: gr.Blocks, handlers: Handlers, secret: str) -> None:
     page.load(handlers.load, who, [who, chat, keys], **AT_ONCE)
     keys.change(None, keys, None, js="(k) => { window.hitl.init(k) }", **PRIVATE)
 
-    asked = box.submit(handlers.send, [box, who], [chat, box, who, keys], **STREAMING)
+    # "multiple": by default Gradio drops what is sent while it still holds an event that it cancels.
+    asked = box.submit(
+        handlers.send,
+        [box, who],
+        [chat, box, who, keys],
+        trigger_mode="multiple",
+        **STREAMING,
+    )
     again = bridge.submit(handlers.regenerate, who, [chat, box], **STREAMING)
     for stream in (asked, again):
         stream.then(handlers.settle, who, [chat, box], **AT_ONCE)

@@ -138,6 +138,12 @@ class Service:
         if stopped:
             self._database.write(work)
 
+    def answering(self, rater: str, conversation: str) -> bool:
+        """Tell whether an answer is still being written in a conversation."""
+        with self._database.read() as session:
+            conversations.owned(session, rater, conversation)
+        return self._answers.busy(conversation)
+
     def undo(self, rater: str, conversation: str) -> str:
         """Take the last question and its answer off the page; returns the question's text.
 

@@ -202,7 +202,7 @@ def test_the_gestures_of_the_silent_train_once_thumbs_bear_them_out(
         found, noted = learnable(session, feedback.mark(session), feedback.last_signal(session))
     assert noted["implicit"]["trusted"] is False
     assert len(found.said) == len(found.rated)
-    crowd.rate(lambda: Visitor(service), PROMPTS, 160, lambda _: None)
+    crowd.rate(lambda: Visitor(service), PROMPTS, 480, lambda _: None)
     with database.read() as session:
         mark, signal = feedback.mark(session), feedback.last_signal(session)
         found, noted = learnable(session, mark, signal)
@@ -211,6 +211,6 @@ def test_the_gestures_of_the_silent_train_once_thumbs_bear_them_out(
     assert len(quiet) >= 8
     right = sum(r.weight for r in quiet if ("x" in r.answer) == (r.target > 0.5))
     assert right > 0.65 * sum(r.weight for r in quiet)  # most of what they like goes uncopied
-    crowd.rate(lambda: Visitor(service), PROMPTS, 176, lambda _: None)
+    crowd.rate(lambda: Visitor(service), PROMPTS, 496, lambda _: None)
     with database.read() as session:
         assert learnable(session, mark, signal) == (found, noted)  # whatever came since

@@ -226,6 +226,18 @@ def test_a_new_conversation_starts_empty_even_while_an_answer_streams(page: Page
     expect(page.locator(".bot-row .message")).to_have_text("Echo: fresh start")
 
 
+def test_a_question_sent_while_an_answer_streams_stays_in_the_box(page: Page) -> None:
+    ask(page, LONG)
+    expect(page.locator(".bot-row .message")).to_contain_text("word3")
+    ask(page, "too soon")
+    expect(page.get_by_text("still being written")).to_be_visible()
+    expect(page.locator("#box textarea")).to_have_value("too soon")
+    expect(page.locator("#box .stop-button")).to_be_visible()
+    answered(page)
+    expect(page.locator(".bot-row .message")).to_contain_text("word59")
+    expect(page.locator("#box textarea")).to_have_value("too soon")
+
+
 def test_a_message_that_is_too_long_is_refused_and_stays_in_the_box(page: Page) -> None:
     ask(page, "x" * 9_000)
     expect(page.get_by_text("the limit is 8,000")).to_be_visible()

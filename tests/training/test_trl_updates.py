@@ -223,10 +223,11 @@ def test_nothing_is_printed_written_or_sent(
     here.mkdir()
     monkeypatch.chdir(here)
     monkeypatch.setenv("CI", "")  # where TRL sends nothing anyway
+    before = _telemetry._TELEMETRY_THREAD  # another test may have used TRL's own trainers
     update(policy, targets(), quick, quiet)
     assert list(here.iterdir()) == []
     assert capfd.readouterr().out == ""
-    assert _telemetry._TELEMETRY_THREAD is None
+    assert _telemetry._TELEMETRY_THREAD is before
 
 
 def test_an_update_that_changes_nothing_is_an_error(policy: Policy, quick: TrainingConfig) -> None:
