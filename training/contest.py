@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from training import canaries, gate, ppo
+from training import canaries, gate
 from training.change import NothingLearnt
 from training.config import TrainingConfig
+from training.course import Examine
 from training.policy import Policy
 from training.prompts import Turn
 from training.reward import Reward
@@ -27,7 +28,7 @@ class Contest:
         with self.policy.as_reference():
             return gate.Yardstick(served, self._answers(self.config), lengths)
 
-    def exam(self, yardstick: gate.Yardstick) -> ppo.Examine:
+    def exam(self, yardstick: gate.Yardstick) -> Examine:
         """Return what tells how good the policy is by now."""
         served = replace(yardstick.served, canaries={})
 

@@ -18,11 +18,12 @@ from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
 from storage.transcripts import Transcript
-from training import examples, gate, implicit, ppo, rankings, reward_head, targets
+from training import examples, gate, implicit, ppo, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
 from training.contest import Contest
-from training.feature_cache import FeatureCache, Item
+from training.feature_cache import FeatureCache
+from training.fitting import fit
 from training.manifest import AdapterError
 from training.policy import Base, Policy
 from training.rated import RatedAnswers, rated_answers
@@ -34,8 +35,6 @@ Report = Callable[[str, float, str], None]
 """Called with phase, progress of the phase from 0 to 1, and a line for people."""
 
 PHASES = ("mark", "targets", "fit", "update", "gate", "publish")
-ENOUGH_HELDOUT = 5
-"""Liked and disliked held-out answers below which the head's AUC says nothing."""
 
 
 class Overtaken(Exception):
@@ -124,7 +123,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
     with closing(policy):
         report("fit", 0.0, f"fitting the reward head on {found.labels} labels")
         cache = FeatureCache(shop.home.features, policy, config)
-        head, metrics = _fit(cache, train, heldout, config.reward_caution)
+        head, metrics = fit(cache, train, heldout, config.reward_caution)
         done = Outcome(cycle, "refused", parent, counts, metrics)
         if metrics["auc"] is not None and metrics["trusted"] and metrics["auc"] < 0.5:
             reason = f"The reward head ranks unseen answers worse than chance (AUC {metrics['auc']:.2f})."
@@ -205,52 +204,6 @@ def _parent(shop: Workshop, served: str, report: Report) -> tuple[str, Any]:
         report("fit", 0.0, f"starting afresh from the base: {error}")
         return BASE_VERSION, None
     return served, folder
-
-
-def _fit(
-    cache: FeatureCache, train: Targets, heldout: Targets, caution: float
-) -> tuple[reward_head.RewardHead, dict[str, Any]]:
-    """Fit a head on everything said, after one without the held-out part has shown its figures.
-
-    Held-out prompts are never practised, but few ratings are too dear to leave any out: the gate
-    asks whether the policy does better on new questions, not whether the head is right.
-    """
-    inside, outside = _items(train), _items(heldout)
-    features = cache.features([*inside, *outside])
-    seen, unseen = features.split([len(inside), len(outside)])
-    labels, kept_back = _labels(train), _labels(heldout)
-    head = reward_head.fit(seen, labels, caution)
-    metrics: dict[str, Any] = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc"))
-    if heldout.labels:
-        metrics |= rankings.evaluate(head.mean, unseen, kept_back)
-        head = reward_head.fit(features, labels.followed_by(kept_back), caution)
-    liked = sum(r.target >= 0.5 for r in heldout.rated)
-    metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
-    metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
-    return head, metrics
-
-
-def _items(found: Targets) -> list[Item]:
-    """Return the answers that something was said of: rated ones, then both of each pair."""
-    items = [(r.turns, r.answer) for r in found.rated]
-    items += [(p.turns, text) for p in found.pairs for text in (p.chosen, p.rejected)]
-    return items
-
-
-def _labels(found: Targets) -> reward_head.Labels:
-    """Return what was said of `_items`."""
-    first = len(found.rated)
-    pairs = [(first + 2 * i, first + 2 * i + 1) for i in range(len(found.pairs))]
-    groups = [r.place.conversation for r in found.rated]
-    groups += [p.place.conversation for p in found.pairs for _ in range(2)]
-    return reward_head.Labels(
-        targets=torch.tensor([r.target for r in found.rated]),
-        weights=torch.tensor([r.weight for r in found.rated]),
-        rows=torch.arange(first),
-        pairs=torch.tensor(pairs, dtype=torch.long).reshape(-1, 2),
-        pair_weights=torch.tensor([p.weight for p in found.pairs]),
-        groups=groups,
-    )
 
 
 def _questions(heldout: Targets, train: Targets, config: TrainingConfig) -> list[Any]:

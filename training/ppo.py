@@ -38,6 +38,7 @@ from torch import Tensor, nn
 from training.advantages import centred, gae, less_at_the_end, masked_mean, repeated, whiten
 from training.change import weight_change
 from training.config import TrainingConfig
+from training.course import Course, Examine
 from training.policy import Policy, gradient_step
 from training.prompts import Turn
 from training.rated import RatedAnswers, warm_up
@@ -45,10 +46,6 @@ from training.rollout import Answers, draw, logprobs
 
 Shares = Callable[[Answers], Tensor]
 """Maps B answers to what each of their tokens adds to their scores, BT; a score is in 0..1."""
-DEARER = 4.0
-"""By how much an exam out of bounds raises the prices of leaving the base."""
-Examine = Callable[[], float | None]
-"""Tells how good the policy is on questions it doesn't practise, or None if it left its bounds."""
 
 
 @dataclass(frozen=True)
@@ -117,37 +114,6 @@ class Goal:
     examine: Examine
     surprise: float
     """Nats per token that the base's own answers surprise it."""
-
-
-class Course:
-    """The best policy so far by its exams, and when to stop looking for a better one."""
-
-    def __init__(self, policy: Policy, patience: int) -> None:
-        self.exams: list[float | None] = []
-        self.dearness = 1.0
-        """What leaving the base costs, beside the set prices: more after each failed exam."""
-        self._policy = policy
-        self._patience = patience
-        self._best: tuple[float, list[Tensor]] | None = None
-        self._since = 0
-
-    def exam(self, found: float | None) -> str | None:
-        """Take the result of an exam; returns a reason to stop, if there is one."""
-        self.exams.append(found)
-        if found is None:
-            self.dearness *= DEARER
-        elif self._best is None or found > self._best[0]:
-            self._best, self._since = (found, self._policy.snapshot()), 0
-            return None
-        self._since += 1
-        if self._best is None or self._since < self._patience:
-            return None
-        return f"the score on unpractised questions rose no more after {self._best[0]:.3f}"
-
-    def finish(self) -> None:
-        """Go back to the best policy seen, unless none passed: then the gate has the last word."""
-        if self._best:
-            self._policy.restore(self._best[1])
 
 
 def update(

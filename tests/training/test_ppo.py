@@ -8,7 +8,7 @@ from training import ppo
 from training.change import NothingLearnt
 from training.config import TrainingConfig
 from training.policy import Policy
-from training.ppo import Course, Goal, Shares, _picked, update
+from training.ppo import Goal, Shares, _picked, update
 from training.prompts import Turn
 from training.rated import RatedAnswers, rated_answers
 from training.rollout import Answers, given, logprobs
@@ -126,28 +126,6 @@ def test_the_policy_that_stays_is_the_best_one_an_exam_saw(
     assert result["exams"] == [0.2, 0.5, 0.4, 0.3, 0.1]
     assert "rose no more after 0.500" in result["stopped"]
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), seen[1], strict=True))
-
-
-def test_a_run_four_times_too_long_ends_where_the_short_one_did(
-    policy: Policy, config: TrainingConfig
-) -> None:
-    course = Course(policy, patience=100)
-    assert course.exam(0.4) is None
-    best = policy.snapshot()
-    for mark in (0.3, 0.2, 0.1, 0.0):  # collapse, and nobody stops it
-        policy.restore([weight + 1 for weight in policy.snapshot()])
-        assert course.exam(mark) is None
-    assert course.exam(None) is None
-    course.finish()
-    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), best, strict=True))
-
-
-def test_answers_out_of_bounds_make_it_dearer_to_leave_the_base(policy: Policy) -> None:
-    course = Course(policy, patience=2)
-    assert [course.exam(None), course.dearness] == [None, ppo.DEARER]
-    assert [course.exam(0.3), course.dearness] == [None, ppo.DEARER]
-    assert [course.exam(None), course.dearness] == [None, ppo.DEARER**2]
-    assert "no more after 0.300" in str(course.exam(None))
 
 
 def test_what_surprises_the_base_costs(policy: Policy, config: TrainingConfig) -> None:

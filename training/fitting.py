@@ -1,0 +1,58 @@
+"""From targets to a reward head with its figures. Knows no policy and no cycle."""
+
+from typing import Any
+
+import torch
+
+from training import rankings, reward_head
+from training.feature_cache import FeatureCache, Item
+from training.targets import Targets
+
+ENOUGH_HELDOUT = 5
+"""Liked and disliked held-out answers below which the head's AUC says nothing."""
+
+
+def fit(
+    cache: FeatureCache, train: Targets, heldout: Targets, caution: float
+) -> tuple[reward_head.RewardHead, dict[str, Any]]:
+    """Fit a head on everything said, after one without the held-out part has shown its figures.
+
+    Held-out prompts are never practised, but few ratings are too dear to leave any out: the gate
+    asks whether the policy does better on new questions, not whether the head is right.
+    """
+    inside, outside = _items(train), _items(heldout)
+    features = cache.features([*inside, *outside])
+    seen, unseen = features.split([len(inside), len(outside)])
+    labels, kept_back = _labels(train), _labels(heldout)
+    head = reward_head.fit(seen, labels, caution)
+    metrics: dict[str, Any] = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc"))
+    if heldout.labels:
+        metrics |= rankings.evaluate(head.mean, unseen, kept_back)
+        head = reward_head.fit(features, labels.followed_by(kept_back), caution)
+    liked = sum(r.target >= 0.5 for r in heldout.rated)
+    metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
+    metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
+    return head, metrics
+
+
+def _items(found: Targets) -> list[Item]:
+    """Return the answers that something was said of: rated ones, then both of each pair."""
+    items = [(r.turns, r.answer) for r in found.rated]
+    items += [(p.turns, text) for p in found.pairs for text in (p.chosen, p.rejected)]
+    return items
+
+
+def _labels(found: Targets) -> reward_head.Labels:
+    """Return what was said of `_items`."""
+    first = len(found.rated)
+    pairs = [(first + 2 * i, first + 2 * i + 1) for i in range(len(found.pairs))]
+    groups = [r.place.conversation for r in found.rated]
+    groups += [p.place.conversation for p in found.pairs for _ in range(2)]
+    return reward_head.Labels(
+        targets=torch.tensor([r.target for r in found.rated]),
+        weights=torch.tensor([r.weight for r in found.rated]),
+        rows=torch.arange(first),
+        pairs=torch.tensor(pairs, dtype=torch.long).reshape(-1, 2),
+        pair_weights=torch.tensor([p.weight for p in found.pairs]),
+        groups=groups,
+    )
