@@ -63,8 +63,16 @@ class TrainingConfig:
         ("ppo", "kto", "dpo", "sft"), "What trains the adapter: ppo, or TRL's kto, dpo or sft."
     )
 
+    # The tilt: before the first rollout, towards words that the reward head likes
+    tilt_kl: float = number(0.25, 0.0, 10.0, "How far the tilt goes, in nats of KL per token.")
+    tilt_sharpness: float = number(
+        1.3, 1.0, 10.0, "Power of the base's probabilities in the tilt; above 1 it is surer."
+    )
+    tilt_steps: int = number(24, 0, 10_000, "Gradient steps of the tilt; 0 leaves it out.")
+    tilt_rate: float = number(2e-3, 1e-7, 1e-1, "Learning rate of the tilt (AdamW, falling to 0).")
+
     # The PPO update
-    updates: int = number(6, 1, 1_000, "PPO updates in a cycle, unless a stop rule ends it.")
+    updates: int = number(4, 1, 1_000, "PPO updates in a cycle, unless a stop rule ends it.")
     exam_every: int = number(2, 1, 1_000, "Updates between two looks at unpractised questions.")
     patience: int = number(2, 1, 1_000, "Looks without a better score that end the run.")
     rollouts: int = number(32, 2, 4_096, "Answers drawn for one update.")
@@ -77,10 +85,10 @@ class TrainingConfig:
     gamma: float = number(1.0, 0.0, 1.0, "Discount.")
     lam: float = number(0.9, 0.0, 1.0, "Lambda of GAE: how far ahead a token is judged.")
     kl_coef: float = number(
-        0.03, 0.0, 10.0, "Price of a nat of KL to the base, in standard deviations of the score."
+        0.01, 0.0, 10.0, "Price of a nat of KL to the base, in standard deviations of the score."
     )
     surprise_coef: float = number(
-        0.012, 0.0, 10.0, "Price of a nat that the base is surprised more than at first, likewise."
+        0.005, 0.0, 10.0, "Price of a nat that the base is surprised more than at first, likewise."
     )
     repeat_coef: float = number(
         0.3, 0.0, 10.0, "Price of a token that repeats three in a row, in the same unit."

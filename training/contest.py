@@ -10,6 +10,9 @@ from training.policy import Policy
 from training.prompts import Turn
 from training.reward import Reward
 
+ROOM = 0.75
+"""Share of the gate's room that exams allow: the gate looks at other answers, drawn by chance."""
+
 
 @dataclass(frozen=True)
 class Contest:
@@ -36,7 +39,7 @@ class Contest:
             now = self._answers(self.config)
             if now == served:
                 raise NothingLearnt("The candidate answers exactly as the served version does.")
-            fits = all(check.passed for check in gate.manners(now, yardstick, self.config))
+            fits = all(check.passed for check in gate.manners(now, yardstick, self.config, ROOM))
             return sum(now.scores) / len(now.scores) if fits else None
 
         return examine

@@ -11,7 +11,7 @@ from training.policy import Policy
 
 Examine = Callable[[], float | None]
 """Tells how good the policy is on questions it doesn't practise, or None if it left its bounds."""
-DEARER = 4.0
+DEARER = 1.5
 """By how much an exam out of bounds raises the prices of leaving the base."""
 
 
@@ -26,6 +26,11 @@ class Course:
         self._patience = patience
         self._best: tuple[float, list[Tensor]] | None = None
         self._since = 0
+
+    @property
+    def passed(self) -> bool:
+        """Whether the last exam was within the bounds."""
+        return bool(self.exams) and self.exams[-1] is not None
 
     def exam(self, found: float | None) -> str | None:
         """Take the result of an exam; returns a reason to stop, if there is one."""

@@ -129,34 +129,39 @@ def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Ve
     return Verdict(promote, [c.text for c in checks if c.passed == promote], figures)
 
 
-def manners(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> list[Check]:
-    """Check that a candidate still talks like the model it comes from, however much it is liked."""
+def manners(
+    candidate: Sample, yardstick: Yardstick, config: TrainingConfig, room: float = 1.0
+) -> list[Check]:
+    """Check that a candidate still talks like the model it comes from, however much it is liked.
+
+    `room` is the share of each bound's room that it may use; of a ratio's, in logarithms.
+    """
     served, base, lengths = yardstick.served, yardstick.base, yardstick.lengths
     surprise = _ratio(candidate.surprise, base.surprise)
     length = _ratio(candidate.length, served.length)
     distinct = _ratio(candidate.distinct2, base.distinct2)
     repeated = candidate.repetition - served.repetition
-    low, high = config.gate_length_low * lengths.low, config.gate_length_high * lengths.high
+    furthest, strangest = room * config.gate_kl, config.gate_surprise**room
+    low = config.gate_length_low**room * lengths.low
+    high = config.gate_length_high**room * lengths.high
+    fewest, most = config.gate_distinct**room, room * config.gate_repeat
     return [
         Check(
-            math.isfinite(candidate.kl) and candidate.kl <= config.gate_kl,
-            f"KL to the base is {candidate.kl:.3f} nats per token; at most {config.gate_kl:g}.",
+            math.isfinite(candidate.kl) and candidate.kl <= furthest,
+            f"KL to the base is {candidate.kl:.3f} nats per token; at most {furthest:g}.",
         ),
         Check(
-            surprise <= config.gate_surprise,
-            f"The base is {surprise:.2f}x as surprised; at most {config.gate_surprise:g}.",
+            surprise <= strangest,
+            f"The base is {surprise:.2f}x as surprised; at most {strangest:.3g}.",
         ),
         Check(
             low <= length <= high, f"Answers are {length:.2f}x as long; {low:.2f} to {high:.2f}."
         ),
         Check(
-            distinct >= config.gate_distinct,
-            f"Distinct bigrams are {distinct:.2f}x; at least {config.gate_distinct:g}.",
+            distinct >= fewest,
+            f"Distinct bigrams are {distinct:.2f}x; at least {fewest:.3g}.",
         ),
-        Check(
-            repeated <= config.gate_repeat,
-            f"Repetition changed by {repeated:+.2f}; at most +{config.gate_repeat:g}.",
-        ),
+        Check(repeated <= most, f"Repetition changed by {repeated:+.2f}; at most +{most:g}."),
     ]
 
 

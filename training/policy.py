@@ -207,6 +207,12 @@ class Policy:
         with self.peft.disable_adapter():
             yield
 
+    @torch.no_grad()
+    def logits(self, hidden_ND: Tensor) -> Tensor:
+        """Return the logits NV that answers are drawn by, at the same temperature."""
+        logits_NV: Tensor = self.base.model.get_output_embeddings()(hidden_ND)
+        return logits_NV.float() / self.temperature
+
     def logprobs(self, hidden_ND: Tensor, ids_N: Tensor) -> tuple[Tensor, Tensor]:
         """Return log-probability N and entropy N of each token, given the state before it.
 

@@ -18,7 +18,8 @@ Departures:
 5. The score doesn't wait for the last token. A linear head's score is a sum over tokens, so each
    token is rewarded with its own share of it (reward redistribution: Arjona-Medina et al. 2019,
    arXiv:1806.07857; for language models Chan et al. 2024, arXiv:2402.00782).
-6. Before the first rollout the rated answers themselves are learnt from; see `training.rated`.
+6. Before the first rollout the policy learns what the head says of each word, which needs no draw
+   (`training.tilted`), and from the rated answers themselves (`training.rated`).
 7. What surprises the base has a price beside KL, which a policy can also pay by being surer of odd
    words: so answers stay as natural as they were, nat for nat.
 8. Now and then the policy sits an exam on questions that it doesn't practise. The best one stays, so
@@ -35,6 +36,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from training import tilted
 from training.advantages import centred, gae, less_at_the_end, masked_mean, repeated, whiten
 from training.change import weight_change
 from training.config import TrainingConfig
@@ -43,7 +45,10 @@ from training.policy import Policy, gradient_step
 from training.prompts import Turn
 from training.rated import RatedAnswers, warm_up
 from training.rollout import Answers, draw, logprobs
+from training.worths import Worths
 
+TRIES = 4
+"""Tilts, each closer to the base than the one before, until an exam finds one within its bounds."""
 Shares = Callable[[Answers], Tensor]
 """Maps B answers to what each of their tokens adds to their scores, BT; a score is in 0..1."""
 
@@ -112,6 +117,8 @@ class Goal:
     shares: Shares
     prompts: list[list[Turn]]
     examine: Examine
+    worths: Callable[[Answers], Worths]
+    """What tokens are worth before they are drawn, beside those of rated answers."""
     surprise: float
     """Nats per token that the base's own answers surprise it."""
 
@@ -136,8 +143,9 @@ def update(
     before = policy.snapshot()
     generator = torch.Generator().manual_seed(config.seed)
     learner = _learner(policy, config)
-    warmup = warm_up(policy, rated, config)
     course = Course(policy, config.patience)
+    tilting = _tilt(policy, goal, rated, config, course)
+    warmup = warm_up(policy, rated, config)
     history: list[Stats] = []
     stopped: str | None = None
     spread = 0.0
@@ -167,10 +175,27 @@ def update(
         "updates": len(history),
         "stopped": stopped or "all updates done",
         "exams": course.exams,
+        "tilting": tilting,
         "warmup": warmup,
         "weight_change": weight_change(before, policy.snapshot(), "HITL_LEARNING_RATE"),
         "history": [asdict(s) for s in history],
     }
+
+
+def _tilt(
+    policy: Policy, goal: Goal, rated: RatedAnswers, config: TrainingConfig, course: Course
+) -> list[list[float]]:
+    """Begin at the base bent to what the head likes, as far as exams find that within bounds."""
+    before, found = policy.snapshot(), list[list[float]]()
+    if not (config.tilt_steps and len(rated.answers)):
+        return found
+    worths = goal.worths(rated.answers)
+    while len(found) < TRIES and not course.passed:
+        policy.restore(before)
+        bent = tilted.tilt(policy, rated.answers, worths, config, config.tilt_kl / course.dearness)
+        found.append(tilted.learn(policy, rated.answers, bent, config))
+        course.exam(goal.examine())
+    return found
 
 
 def _picked(prompts: int, config: TrainingConfig, generator: torch.Generator) -> list[int]:

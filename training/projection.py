@@ -7,6 +7,8 @@ linear cross-entropy, Hsu et al. 2024, arXiv:2410.10989). Knows no model and no 
 Shapes: N tokens, D hidden size, V vocabulary.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -15,6 +17,27 @@ from torch.nn.functional import linear
 
 PIECE = 128
 """Tokens that are projected at once."""
+
+
+@dataclass(frozen=True)
+class Tilt:
+    """How a distribution over the next token is bent: p(v) becomes p(v)^sharpness * exp(nats(v))."""
+
+    nats_V: Tensor
+    ending_T: Tensor  # nats for all of `stops`, by how many tokens the answer has then
+    stops: list[int]
+    sharpness: float = 1.0
+
+    def bend(self, logits_PV: Tensor, place_P: Tensor) -> Tensor:
+        """Return the log-probabilities of the bent distribution."""
+        bent_PV = self.sharpness * logits_PV + self.nats_V.to(logits_PV)
+        bent_PV[:, self.stops] += self.ending_T.to(logits_PV)[place_P, None]
+        return torch.log_softmax(bent_PV, -1)
+
+    def distance(self, logits_PV: Tensor, place_P: Tensor) -> Tensor:
+        """Return KL(bent, straight) in nats, P."""
+        bent_PV = self.bend(logits_PV, place_P)
+        return (bent_PV.exp() * (bent_PV - torch.log_softmax(logits_PV, -1))).sum(-1)
 
 
 def chosen_logprobs(
@@ -31,6 +54,65 @@ def chosen_logprobs(
         hidden_ND, head.weight, getattr(head, "bias", None), ids_N, temperature
     )
     return chosen_N, entropy_N
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The distributions that N tokens should have been drawn from: the base's, bent."""
+
+    hidden_ND: Tensor  # of the base
+    place_N: Tensor  # how many tokens the answer has with this one
+    tilt: Tilt
+
+    def split(self, size: int) -> "Iterator[Wanted]":
+        """Yield it in pieces."""
+        for hidden, place in zip(self.hidden_ND.split(size), self.place_N.split(size), strict=True):
+            yield Wanted(hidden, place, self.tilt)
+
+
+def divergences(hidden_ND: Tensor, wanted: Wanted, head: nn.Module, temperature: float) -> Tensor:
+    """Return KL(wanted, own) in nats, N, over the whole vocabulary at `temperature`.
+
+    Only `hidden_ND` gets a gradient.
+    """
+    divergence_N: Tensor = _Divergence.apply(  # type: ignore[no-untyped-call]
+        hidden_ND, wanted, head.weight, getattr(head, "bias", None), temperature
+    )
+    return divergence_N
+
+
+class _Divergence(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,  # noqa: ANN401 - torch's own
+        hidden_ND: Tensor,
+        wanted: Wanted,
+        weight_VD: Tensor,
+        bias_V: Tensor | None,
+        temperature: float,
+    ) -> Tensor:
+        """Project piece by piece; d KL / d hidden is the sum over v of (own(v) - wanted(v)) W[v]."""
+        found, slopes = [], []
+        for hidden, piece in zip(hidden_ND.split(PIECE), wanted.split(PIECE), strict=True):
+            own_PV = torch.log_softmax(linear(hidden, weight_VD, bias_V).float() / temperature, -1)
+            base_PV = linear(piece.hidden_ND, weight_VD, bias_V).float() / temperature
+            wanted_PV = piece.tilt.bend(base_PV, piece.place_N)
+            p_PV = wanted_PV.exp()
+            found.append((p_PV * (wanted_PV - own_PV)).sum(-1))
+            if ctx.needs_input_grad[0]:
+                slopes.append((own_PV.exp() - p_PV).to(weight_VD.dtype) @ weight_VD / temperature)
+        if slopes:
+            ctx.save_for_backward(torch.cat(slopes))
+        return torch.cat(found)
+
+    @staticmethod
+    def backward(
+        ctx: Any,  # noqa: ANN401
+        divergence_N: Tensor,
+    ) -> tuple[Tensor, None, None, None, None]:
+        """Scale what was worked out."""
+        (slope_ND,) = ctx.saved_tensors
+        return divergence_N[:, None].to(slope_ND.dtype) * slope_ND, None, None, None, None
 
 
 class _Chosen(torch.autograd.Function):

@@ -16,6 +16,7 @@ from training.config import ConfigError
 from training.policy import Base
 from training.reward_head import RewardHead
 from training.rollout import Answers, token_features
+from training.worths import Worths, worths
 
 RewardFunction = Callable[[str, str], float]
 """Maps the last question and an answer to 0..1."""
@@ -40,6 +41,11 @@ class Reward:
         if self.own is None:
             return scores_B
         return (1 - self.share) * scores_B + self.share * _asked(self.own, answers)
+
+    def worths(self, rated: Answers) -> Worths:
+        """Return what tokens are worth before they are drawn, beside those of rated answers."""
+        share = 1 - self.share if self.own else 1.0
+        return worths(self.head, self.base, rated, share)
 
     def shares(self, answers: Answers) -> Tensor:
         """Return what each token adds to its answer's worth, BT; the host's part falls evenly."""

@@ -114,14 +114,16 @@ class RewardHead:
         """
         length_B = mask_BT.sum(1).clamp_min(1)
         size = tokens_BTF.shape[2]
-        logits_BK, members_BK = self._terms(features_BF), self.members(features_BF)
         plain = (tokens_BTF - self.mean_F[:size]) / self.scale_F[:size]
         terms_BTK = plain @ self.weight_FK[:size] * (mask_BT / length_B[:, None])[..., None]
-        start_K = torch.sigmoid(self.bias_K)
-        slope_BK = (members_BK - start_K) / _apart_from_0(logits_BK)
-        told_BT = (terms_BTK * slope_BK[:, None]).mean(2)
+        told_BT = (terms_BTK * self.slopes(features_BF)[:, None]).mean(2)
         rest_B = self.score(features_BF) - told_BT.sum(1)
         return told_BT + mask_BT * (rest_B / length_B)[:, None]
+
+    def slopes(self, features_NF: Tensor) -> Tensor:
+        """Return by how much each member's score of an answer rises with its logit, NK."""
+        rise_NK = self.members(features_NF) - torch.sigmoid(self.bias_K)
+        return rise_NK / _apart_from_0(self._terms(features_NF))
 
     def _terms(self, features_NF: Tensor) -> Tensor:
         return ((features_NF.float() - self.mean_F) / self.scale_F) @ self.weight_FK

@@ -26,6 +26,7 @@ def config() -> TrainingConfig:
         rollouts=8,
         minibatch=4,
         updates=2,
+        tilt_steps=0,
         gate_prompts=6,
         learning_rate=1e-2,
     )

@@ -11,6 +11,7 @@ from training.gate import (
     distinct2,
     judge,
     lower_bound,
+    manners,
     repetition,
     sample,
     win_rate,
@@ -106,3 +107,21 @@ def test_surprise_and_variety_are_held_against_the_base_not_the_last_version() -
     assert judge(further, Yardstick(strayed, strayed), config).promote
     refused = judge(further, Yardstick(strayed, SERVED), config)
     assert len(refused.reasons) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kl": 0.55},
+        {"surprise": 1.14},
+        {"length": 33.0},
+        {"length": 49.0},
+        {"distinct2": 0.73},
+        {"repetition": 0.11},
+    ],
+)
+def test_a_share_of_the_bounds_refuses_what_just_passes_them(change: dict[str, float]) -> None:
+    config, just = TrainingConfig(), replace(BETTER, **change)  # type: ignore[arg-type]
+    yardstick = Yardstick(SERVED, SERVED)
+    assert all(check.passed for check in manners(just, yardstick, config))
+    assert not all(check.passed for check in manners(just, yardstick, config, 0.75))

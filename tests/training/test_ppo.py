@@ -12,6 +12,7 @@ from training.ppo import Goal, Shares, _picked, update
 from training.prompts import Turn
 from training.rated import RatedAnswers, rated_answers
 from training.rollout import Answers, given, logprobs
+from training.worths import Worths
 
 PROMPTS: list[list[Turn]] = [[{"role": "user", "content": c}] for c in "abcd"]
 
@@ -33,10 +34,15 @@ def chance(answers: Answers) -> Tensor:
     return torch.rand(answers.ids_BT.shape) * answers.mask_BT
 
 
+def no_worths(answers: Answers) -> Worths:
+    """No word is known to be worth anything before it is drawn."""
+    raise AssertionError("tilt_steps is 0")
+
+
 def goal(shares: Shares, prompts: list[list[Turn]] = PROMPTS) -> Goal:
     """Exams that always find the newest policy the best."""
     marks = iter(range(1_000))
-    return Goal(shares, prompts, lambda: float(next(marks)), 1.0)
+    return Goal(shares, prompts, lambda: float(next(marks)), no_worths, 1.0)
 
 
 def quiet(number: int, stats: ppo.Stats) -> None:
@@ -121,11 +127,27 @@ def test_the_policy_that_stays_is_the_best_one_an_exam_saw(
         seen.append(policy.snapshot())
         return next(marks)
 
-    aim = Goal(lambda a: count_of(40, a), PROMPTS, examine, 1.0)
+    aim = Goal(lambda a: count_of(40, a), PROMPTS, examine, no_worths, 1.0)
     result = update(policy, aim, rated(policy, long), long, quiet)
     assert result["exams"] == [0.2, 0.5, 0.4, 0.3, 0.1]
     assert "rose no more after 0.500" in result["stopped"]
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), seen[1], strict=True))
+
+
+def test_tilts_come_closer_to_the_base_until_one_is_within_its_bounds(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    torch.manual_seed(0)
+    tilting = replace(config, tilt_steps=2, updates=1, rated_epochs=0)
+    words_V = torch.zeros(policy.base.model.config.vocab_size)
+    words_V[40] = 1.0
+    marks = iter([None, None, 0.5, 0.4])
+    worth = Worths(words_V, torch.zeros(64))
+    aim = Goal(lambda a: count_of(40, a), PROMPTS, lambda: next(marks), lambda _: worth, 1.0)
+    result = update(policy, aim, rated(policy, tilting), tilting, quiet)
+    assert result["exams"] == [None, None, 0.5, 0.4]
+    far = [steps[0] for steps in result["tilting"]]
+    assert far[0] > far[1] > far[2] > 0
 
 
 def test_what_surprises_the_base_costs(policy: Policy, config: TrainingConfig) -> None:

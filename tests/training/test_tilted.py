@@ -1,0 +1,62 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.training.test_ppo import PROMPTS
+from training import tilted
+from training.config import TrainingConfig
+from training.policy import Policy
+from training.rollout import Answers, given, logprobs
+from training.worths import Worths
+
+LIKED = 40
+
+
+@pytest.fixture
+def answers(policy: Policy, config: TrainingConfig) -> Answers:
+    return given(policy, [(PROMPTS[0], "good"), (PROMPTS[1], "bad")], config)
+
+
+@pytest.fixture
+def worths(policy: Policy) -> Worths:
+    """One word is liked."""
+    words_V = torch.zeros(policy.base.model.config.vocab_size)
+    words_V[LIKED] = 1.0
+    return Worths(words_V, torch.zeros(64))
+
+
+def test_the_bound_on_kl_is_used_up_and_kept(
+    policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
+) -> None:
+    plain = replace(config, tilt_sharpness=1.0)
+    bent = tilted.tilt(policy, answers, worths, plain, 0.05)
+    with torch.no_grad():
+        hidden_ND, place_N = tilted._states(policy, answers)
+        far = float(bent.distance(policy.logits(hidden_ND), place_N).mean())
+    assert 0.04 < far <= 0.05
+    assert float(bent.nats_V[LIKED]) > 0
+
+
+def test_a_liked_word_becomes_likelier_and_the_policy_comes_close_to_what_was_asked(
+    policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
+) -> None:
+    torch.manual_seed(0)
+    liked = replace(answers, ids_BT=torch.where(answers.mask_BT, LIKED, answers.ids_BT))
+    with torch.no_grad():
+        before, _, _ = logprobs(policy, liked)
+    quick = replace(config, tilt_steps=40, tilt_rate=1e-2, tilt_sharpness=1.0)
+    bent = tilted.tilt(policy, answers, worths, quick, 0.3)
+    found = tilted.learn(policy, answers, bent, quick)
+    with torch.no_grad():
+        after, _, _ = logprobs(policy, liked)
+    assert len(found) == 40
+    assert found[-1] < found[0] / 2
+    assert float((after - before)[answers.mask_BT].mean()) > 0.5
+
+
+def test_every_answer_comes_before_one_comes_again(config: TrainingConfig) -> None:
+    steps = replace(config, tilt_steps=3, rated_batch=2)
+    batches = [rows.tolist() for rows in tilted._batches(3, steps)]
+    assert [len(rows) for rows in batches] == [2, 2, 2]
+    assert sorted([*batches[0], batches[1][0]]) == [0, 1, 2]

@@ -1,0 +1,60 @@
+"""What a reward head says of each token before it is drawn: of every word, and of ending here.
+
+The head is linear in means over an answer's tokens, so what a word adds to a score hardly depends on
+the answer it stands in. Only what the base's embeddings say of a word counts here; what its hidden
+states say has to be drawn to be known.
+
+Shapes: V vocabulary, T answer tokens so far, B answers, D hidden size, K members of the head.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from training.form import FORMS
+from training.policy import Base
+from training.reward_head import TINY, RewardHead
+from training.rollout import Answers
+
+FARTHEST = 4.0
+"""Standard deviations: rarer words lie farther out than any that people have rated."""
+
+
+@dataclass(frozen=True)
+class Worths:
+    """In standard deviations of the scores of rated answers."""
+
+    words_V: Tensor  # of each token at any place; 0 for those that end an answer
+    ending_T: Tensor  # of ending after so many tokens instead of at the usual length
+
+
+def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -> Worths:
+    """Read off the head what tokens are worth, beside those of rated `answers`.
+
+    `share` is the head's part of the reward.
+    """
+    mask_BT, features_BF = answers.mask_BT.cpu(), answers.features_BF
+    length = float(mask_BT.sum(1).float().mean())
+    spread = float(head.score(features_BF).std().clamp_min(TINY))
+    weight_FK = head.weight_FK * head.slopes(features_BF).mean(0) * (share / spread)
+    embeddings: Any = base.model.get_input_embeddings()
+    words_VD = embeddings.weight.detach().float().cpu()
+    size = words_VD.shape[1]
+    words_V = (words_VD / head.scale_F[:size]) @ weight_FK[:size].mean(1)
+    said_V = torch.bincount(answers.ids_BT.cpu()[mask_BT], minlength=len(words_V)).float()
+    said_V /= said_V.sum()
+    words_V -= (said_V * words_V).sum()
+    farthest = FARTHEST * (said_V * words_V.square()).sum().sqrt()
+    words_V = words_V.clamp(-farthest, farthest) / length
+    words_V[sorted(base.stop_ids)] = 0.0
+    return Worths(words_V, _ending(head, weight_FK, mask_BT.shape[1]))
+
+
+def _ending(head: RewardHead, weight_FK: Tensor, places: int) -> Tensor:
+    if "length" not in head.wanted:
+        return torch.zeros(places)
+    column = FORMS.index("length") - len(FORMS)
+    length_T = torch.arange(places).float().log1p()
+    return (length_T - head.mean_F[column]) / head.scale_F[column] * weight_FK[column].mean()
