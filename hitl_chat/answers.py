@@ -143,13 +143,13 @@ class Answers:
             live = self._live.get(conversation)
             return live is not None and not _over(live)
 
-    def stop(self, conversation: str) -> list[str]:
-        """Ask the streams of a conversation to end; returns the ids of their messages."""
+    def stop(self, conversation: str) -> list[Draft]:
+        """Ask the streams of a conversation to end; returns what there is of their answers."""
         with self._lock:
             live = list(self._live.get(conversation, []))
         for answer in live:
             answer.stopped.set()
-        return [answer.message for answer in live]
+        return [answer.draft() for answer in live]
 
     def stream(
         self, live: list[LiveAnswer], question: Message, turns: list[Turn], count: int = 1

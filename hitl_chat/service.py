@@ -126,14 +126,17 @@ class Service:
                 yield drafts[0]
 
     def stop(self, rater: str, conversation: str) -> None:
-        """End what is being written; the streams finish by themselves, with reason `stop`."""
+        """End what is being written; the streams finish by themselves, with reason `stop`.
+
+        The signal holds how many characters there were by then.
+        """
         with self._database.read() as session:
             conversations.owned(session, rater, conversation)
         stopped = self._answers.stop(conversation)
 
         def work(session: Session) -> None:
-            for message in stopped:
-                feedback.signal(session, rater, message, "stop")
+            for answer in stopped:
+                feedback.signal(session, rater, answer.message, "stop", len(answer.text))
 
         if stopped:
             self._database.write(work)

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 DWELL = "dwell_ms"
+REACH = "reach"
 COPY = "copy"
-COPY_EVENTS = ("copy_sel", "copy_btn")
+LEAVE = "leave"
+EVENTS = {"copy_sel": COPY, "copy_btn": COPY, "leave": LEAVE}
+"""What pages call things, and what they are stored as."""
 MAX_MESSAGES = 200
 MAX_EVENTS = 50
 MAX_COPIED = 100_000.0
@@ -19,7 +22,11 @@ MAX_SEQ = 2**31 - 1
 
 @dataclass(frozen=True)
 class Observed:
-    """One signal about one message; `amount` is milliseconds or characters, if known."""
+    """One signal about one message.
+
+    `amount` is milliseconds looked at, characters copied, or the share of the answer that was
+    scrolled into view, if known.
+    """
 
     message_id: str
     kind: str
@@ -59,28 +66,34 @@ def read(body: object, age_ms: float) -> Batch:
     seq = body.get("seq")
     if not isinstance(seq, int) or isinstance(seq, bool) or not 0 <= seq <= MAX_SEQ:
         raise ValueError("A beacon's 'seq' is a number that counts upwards from 0.")
-    observed = (*_dwell(body.get("dwell"), age_ms), *_events(body.get("events")))
+    observed = (
+        *_amounts(body.get("dwell"), DWELL, age_ms),
+        *_amounts(body.get("reach"), REACH, 1.0),
+        *_events(body.get("events")),
+    )
     return Batch(seq, observed)
 
 
-def _dwell(dwell: object, age_ms: float) -> Iterator[Observed]:
-    if not isinstance(dwell, Mapping):
+def _amounts(by_message: object, kind: str, most: float) -> Iterator[Observed]:
+    if not isinstance(by_message, Mapping):
         return
-    for message, ms in list(dwell.items())[:MAX_MESSAGES]:
-        amount = _clamped(ms, age_ms)
+    for message, given in list(by_message.items())[:MAX_MESSAGES]:
+        amount = _clamped(given, most)
         if _is_id(message) and amount:
-            yield Observed(message, DWELL, amount)
+            yield Observed(message, kind, amount)
 
 
 def _events(events: object) -> Iterator[Observed]:
     if not isinstance(events, list):
         return
     for event in events[:MAX_EVENTS]:
-        if not isinstance(event, Mapping) or event.get("k") not in COPY_EVENTS:
-            continue
-        message = event.get("mid")
-        if _is_id(message):
-            yield Observed(str(message), COPY, _clamped(event.get("n"), MAX_COPIED))
+        kind = _kind(event.get("k")) if isinstance(event, Mapping) else None
+        if kind and _is_id(event.get("mid")):
+            yield Observed(str(event["mid"]), kind, _clamped(event.get("n"), MAX_COPIED))
+
+
+def _kind(name: object) -> str | None:
+    return EVENTS.get(name) if isinstance(name, str) else None
 
 
 def _clamped(amount: object, most: float) -> float | None:

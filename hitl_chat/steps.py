@@ -1,8 +1,10 @@
 """The single steps of the service, each inside one transaction. Knows no engine and no settings."""
 
+from datetime import timedelta
+
 from sqlalchemy.orm import Session
 
-from hitl_chat import reading, signals
+from hitl_chat import followups, reading, signals
 from hitl_chat.signals import Observed
 from hitl_chat.trial import WORSE
 from storage import adapters, conversations, feedback
@@ -33,7 +35,32 @@ def say(session: Session, rater: str, conversation_id: str, text: str) -> Messag
         head = session.get_one(Message, conversation.head_id)
         if head.role == "user" and head.text == text:
             return head
+    _follow_up(session, rater, conversation, text)
     return conversations.say(session, conversation, text)
+
+
+def _follow_up(session: Session, rater: str, conversation: Conversation, text: str) -> None:
+    """Leave on the answer above what writing this says about it, and when."""
+    replaced = conversations.newest_reply(session, conversation, conversation.head_id)
+    if replaced:  # something was asked here before, and undone: what counts is its answer
+        answer = conversations.newest_reply(session, conversation, replaced.id)
+        alike = followups.likeness(text, replaced.text)
+        if answer and alike >= followups.ALIKE:
+            feedback.signal(session, rater, answer.id, followups.RESEND, alike)
+        return
+    answer = session.get(Message, conversation.head_id) if conversation.head_id else None
+    if answer is None or answer.role != "assistant":
+        return
+    over = answer.created_at + timedelta(milliseconds=answer.duration_ms or 0.0)
+    pause = max(0.0, (now() - over).total_seconds() * 1000)
+    feedback.signal(session, rater, answer.id, followups.FOLLOW_UP, pause)
+    question = session.get_one(Message, answer.parent_id)
+    tone = followups.tone(text)
+    if tone:
+        feedback.signal(session, rater, answer.id, tone)
+    if followups.rephrases(text, question.text):
+        alike = followups.likeness(text, question.text)
+        feedback.signal(session, rater, answer.id, followups.REPHRASE, alike)
 
 
 def question_of(session: Session, rater: str, message: str) -> Message:
@@ -101,12 +128,17 @@ def undo(session: Session, rater: str, conversation_id: str) -> str:
 
 
 def store_signal(session: Session, rater: str, one: Observed) -> None:
-    """Store a browser signal; nobody looks at a message longer than it exists."""
+    """Store a browser signal about an answer; nobody looks at one longer than it exists."""
     try:
         message = conversations.owned_message(session, rater, one.message_id)
     except NotYours:
         return
+    if message.role != "assistant":
+        return
     amount = one.amount
     if one.kind == signals.DWELL and amount is not None:
-        amount = min(amount, (now() - message.created_at).total_seconds() * 1000)
+        age = (now() - message.created_at).total_seconds() * 1000
+        amount = min(amount, age - feedback.amount_of(session, message.id, one.kind))
+        if amount <= 0:
+            return
     feedback.signal(session, rater, message.id, one.kind, amount)

@@ -103,6 +103,16 @@ def drafts(s: Session, message: Message) -> list[Message]:
     )
 
 
+def newest_reply(s: Session, conversation: Conversation, parent_id: str | None) -> Message | None:
+    """Return what was said last right under a message; under None, as a first question."""
+    return s.scalar(
+        select(Message)
+        .where(Message.conversation_id == conversation.id, Message.parent_id == parent_id)
+        .order_by(Message.created_at.desc(), Message.id.desc())
+        .limit(1)
+    )
+
+
 # Talking
 
 

@@ -138,7 +138,13 @@ class Feedback(Base):
 class Signal(Base):
     """What a person did that says something about an answer. Append-only, kept apart from feedback.
 
-    `kind` is one of regenerate, stop, undo, copy, dwell_ms; `amount` is its size, if it has one.
+    `kind` is one of
+    - regenerate, undo, leave: no `amount`;
+    - stop, copy: `amount` in characters;
+    - dwell_ms, follow_up: milliseconds looked at, and from the answer's end to the next message;
+    - reach: share of the answer that came into view;
+    - thank, complain, rephrase, resend: what the next message comes to, the latter two with the
+      share of words that it has in common with the question.
     """
 
     __tablename__ = "signals"

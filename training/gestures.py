@@ -1,19 +1,23 @@
 """What people did with each answer, beside what they usually do. Pure: knows no database and no weight.
 
 Gestures are what the service and `hitl_chat/signals.py` store: copying, asking again, undoing,
-stopping, and time on the screen. Nothing is guessed from words, nor from how long people stay.
-Answers that broke off are left out, and asking again after a stop says nothing.
+stopping, time on the screen, and whether the next message thanks, complains or asks the same. How
+far people scrolled, how soon they wrote again and whether they left is stored and says nothing
+here: every conversation ends with leaving. Answers that broke off are left out, and asking again
+after a stop says nothing.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from storage.models import Message, Signal
 from storage.transcripts import Transcript
 
-EVENTS = ("copy", "snippet", "regenerate", "undo", "stop")
+WORDED = ("thank", "complain", "rephrase", "resend")
+"""What the next message comes to."""
+EVENTS = ("copy", "snippet", "regenerate", "undo", "stop", *WORDED)
 DWELL = "dwell"
 ENDED = ("eos", "length")
 WHOLE = 0.5
@@ -127,14 +131,15 @@ def centred(values: Sequence[float], groups: Sequence[str]) -> list[float]:
     return [value - means[group] for value, group in zip(values, groups, strict=True)]
 
 
-def _events(answer: Message, done: Iterable[Signal]) -> Iterator[str]:
+def _events(answer: Message, done: Sequence[Signal]) -> Iterator[str]:
+    resent = any(signal.kind == "resend" for signal in done)  # undoing was the way to that
     for signal in done:
         if signal.kind == "copy":
             whole = (signal.amount or 0.0) >= WHOLE * len(answer.text)
             yield "copy" if whole else "snippet"
         elif signal.kind == "regenerate" and answer.stop_reason in ENDED:
             yield "regenerate"
-        elif signal.kind in ("undo", "stop"):
+        elif signal.kind in ("stop", *WORDED) or (signal.kind == "undo" and not resent):
             yield signal.kind
 
 

@@ -26,6 +26,10 @@ PRIORS = {
     "regenerate": -0.4,  # as REGENERATED in targets
     "undo": -0.2,  # a rephrasing, with nothing to judge whether the answer was to blame
     "stop": -0.1,  # as leaving early
+    "thank": 0.4,
+    "complain": -0.5,
+    "rephrase": -0.3,
+    "resend": -0.3,  # as undoing, and the question wasn't dropped
     DWELL: 0.1,  # for each standard deviation
 }
 """What r a gesture by itself comes to before anything was counted; a thumb is 1. From published
@@ -58,7 +62,7 @@ class Implicit:
 def learn(transcripts: Iterable[Transcript]) -> Implicit:
     """Weigh gestures by thumbs, hold the scores against thumbs they haven't seen, and label the rest.
 
-    Thumbs in held-out conversations count as well: they come to six numbers about gestures, and to
+    Thumbs in held-out conversations count as well: they come to ten numbers about gestures, and to
     none about what any answer says.
     """
     clues = compare([one for t in transcripts for one in gestures(t)])

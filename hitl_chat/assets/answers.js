@@ -259,6 +259,7 @@
       for (const other of home.querySelectorAll(':scope > .bar')) if (other !== bar.el) other.remove();
       if (bar.el.parentElement !== home) home.append(bar.el);
       if (row.dataset.message !== turn.id) row.dataset.message = turn.id;
+      row.toggleAttribute('data-writing', Boolean(turn.facts.writing));
       if (turn.id && turn.role === 'assistant') shown.set(turn.id, row);
       if (refocus && refocus.message === turn.id) {
         const button = bar[refocus.name];

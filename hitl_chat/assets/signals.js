@@ -1,13 +1,15 @@
-// What a reader does without saying so: how long each answer was looked at, and what was copied.
-// Batched, and sent so that closing the tab loses nothing. Knows answers by id, not what they say.
+// What a reader does without saying so: how long each answer was looked at, how far down it was
+// read, what of it was copied, and leaving. Batched, and sent so that closing the tab loses nothing.
+// Knows answers by id, not what they say.
 (() => {
   if (window.hitlSignals) return;
-  const MIN_RATIO = .5, FLUSH_MS = 10000, IDLE_MS = 60000, RENEW_MS = 12 * 3600 * 1000;
+  const MIN_RATIO = .5, FLUSH_MS = 10000, IDLE_MS = 60000, RENEW_MS = 12 * 3600 * 1000, STEP = .05;
   const spent = new Map(), since = new Map(), seen = new Map(), rows = new Map(), events = [];
+  const depth = new Map(), reached = new Map();
   const now = () => performance.now();
-  let keys = {}, renewed = 0, seq = 0, lastInput = now(), idle = false;
+  let keys = {}, renewed = 0, seq = 0, lastInput = now(), idle = false, away = false, last = '', planned = 0;
 
-  const looking = () => document.visibilityState === 'visible' && !idle;
+  const looking = () => document.visibilityState === 'visible' && !idle && !away;
   const settle = id => {              // close the open interval of one answer
     if (since.has(id)) spent.set(id, (spent.get(id) || 0) + now() - since.get(id));
     since.delete(id);
@@ -17,6 +19,7 @@
       if (!(visible && looking())) settle(id);
       else if (!since.has(id)) since.set(id, now());
     }
+    plan();
   };
   const observer = new IntersectionObserver(entries => {
     for (const entry of entries) {
@@ -33,6 +36,22 @@
       settle(id); seen.delete(id); rows.delete(id); observer.unobserve(row);
     }
     for (const [id, row] of shown) if (!rows.has(id)) { rows.set(id, row); observer.observe(row); }
+    last = [...shown.keys()].pop() || '';
+    plan();
+  }
+
+  const plan = () => { planned ||= requestAnimationFrame(measure); };
+  function measure() {                // how far down the finished answers on the screen came into view
+    planned = 0;
+    const log = document.querySelector('#chat .bubble-wrap');
+    if (!log || !looking()) return;
+    const bottom = log.getBoundingClientRect().bottom;
+    for (const [id, visible] of seen) {
+      const row = rows.get(id), text = visible && row && !('writing' in row.dataset) && row.querySelector('.message');
+      if (!text || depth.get(id) === 1) continue;
+      const box = text.getBoundingClientRect();
+      if (box.height) depth.set(id, Math.max(depth.get(id) || 0, Math.min(1, (bottom - box.top) / box.height)));
+    }
   }
 
   function init(next) {               // a younger token would cut what was measured before it
@@ -42,15 +61,23 @@
     keys = next; renewed = now();
   }
 
+  function deeper() {                 // what was reached since it was last told
+    const found = {};
+    for (const [id, share] of depth) {
+      const told = reached.get(id) || 0;
+      if (share >= told + STEP || (share === 1 && told < 1)) { found[id] = share; reached.set(id, share); }
+    }
+    return found;
+  }
   function flush() {
     [...since.keys()].forEach(settle);
     refresh();
     if (!keys.page) return;
-    const dwell = {};
+    const dwell = {}, reach = deeper();
     for (const [id, ms] of spent) if (ms >= 50) { dwell[id] = Math.round(ms); spent.delete(id); }
     const noted = events.splice(0);
-    if (!Object.keys(dwell).length && !noted.length) return;
-    const body = JSON.stringify({ token: keys.page, seq: ++seq, dwell, events: noted });
+    if (!Object.keys(dwell).length && !Object.keys(reach).length && !noted.length) return;
+    const body = JSON.stringify({ token: keys.page, seq: ++seq, dwell, reach, events: noted });
     const type = 'application/json', url = new URL(keys.signals.slice(1), document.baseURI);
     if (!navigator.sendBeacon(url, new Blob([body], { type }))) {
       fetch(url, { method: 'POST', body, keepalive: true, headers: { 'Content-Type': type } })
@@ -59,24 +86,41 @@
   }
 
   const note = (k, mid, n) => events.push({ k, mid, n });
-  document.addEventListener('copy', () => {
-    const selection = getSelection(), node = selection.anchorNode;
-    const element = node && (node.closest ? node : node.parentElement);
-    const row = element && element.closest('[data-message]');
-    if (row && rows.has(row.dataset.message)) {
-      note('copy_sel', row.dataset.message, String(selection).trim().length);
+  const leave = () => { if (last) note('leave', last); };
+  function within(range, row) {       // the characters of a selection that are this answer's
+    const text = row.querySelector('.message');
+    if (!text || !range.intersectsNode(text)) return 0;
+    const part = range.cloneRange();
+    if (part.comparePoint(text, 0) >= 0) part.setStart(text, 0);
+    if (part.comparePoint(text, text.childNodes.length) <= 0) part.setEnd(text, text.childNodes.length);
+    return part.toString().trim().length;
+  }
+  document.addEventListener('copy', event => {
+    if (event.target.closest?.('textarea, input')) return;   // their own words
+    const selection = getSelection();
+    if (!selection.rangeCount) return;
+    for (const [id, row] of rows) {
+      const count = within(selection.getRangeAt(0), row);
+      if (count) note('copy_sel', id, count);
     }
   });
+  document.addEventListener('click', event => { if (event.target.closest?.('#new')) leave(); }, true);
   document.addEventListener('visibilitychange', () => {
     refresh();
     if (document.visibilityState === 'hidden') flush();
   });
   document.addEventListener('freeze', flush);
-  addEventListener('pagehide', flush);
+  addEventListener('pagehide', () => { leave(); flush(); });
+  addEventListener('pageshow', refresh);
+  // Without the focus someone looks at another window; in a frame it may never have come, so only
+  // its loss counts, until something is done here again.
+  addEventListener('blur', () => { away = true; refresh(); });
+  addEventListener('focus', () => { away = false; refresh(); });
   for (const kind of ['pointermove', 'pointerdown', 'keydown', 'wheel', 'touchstart', 'scroll']) {
     document.addEventListener(kind, () => {
       lastInput = now();
-      if (idle) { idle = false; refresh(); }
+      if (idle || (away && kind !== 'scroll')) { idle = away = false; refresh(); }
+      if (kind === 'scroll') plan();
     }, { passive: true, capture: true });
   }
   setInterval(() => {

@@ -42,7 +42,7 @@ def test_undo_gives_the_question_back_and_forgets_nothing(
     assert service.undo(me.rater, me.conversation) == ""
     assert service.show(me.rater, me.conversation) == []
     assert len(rows()) == 4
-    assert kinds() == ["undo", "undo"]
+    assert kinds() == ["follow_up", "undo", "undo"]
 
 
 def test_two_drafts_stream_side_by_side_and_the_better_one_stays(

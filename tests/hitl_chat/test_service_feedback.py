@@ -4,7 +4,7 @@ from sqlalchemy import select
 from hitl_chat.identity import BadToken
 from hitl_chat.service import Service, Started
 from storage.database import Database
-from storage.models import Signal
+from storage.models import Message, Signal, now
 from tests.hitl_chat.visits import Kinds, Rows, ask
 
 
@@ -58,3 +58,54 @@ def test_a_beacon_about_someone_elses_message_stores_nothing(
 def test_a_rater_token_is_no_page_token(service: Service, me: Started) -> None:
     with pytest.raises(BadToken):
         service.take_beacon({"token": me.token, "seq": 1})
+
+
+def test_more_beacons_are_no_more_time(service: Service, me: Started, database: Database) -> None:
+    message = ask(service, me, "hello").message
+    for seq in range(5):
+        service.take_beacon(beacon(service, me, message, seq))
+    with database.read() as session:
+        dwell = [s.amount or 0 for s in session.scalars(select(Signal)) if s.kind == "dwell_ms"]
+        made = session.get_one(Message, message).created_at
+    assert sum(dwell) <= (now() - made).total_seconds() * 1000
+
+
+def test_a_beacon_about_ones_own_question_stores_nothing(
+    service: Service, me: Started, kinds: Kinds
+) -> None:
+    ask(service, me, "hello")
+    question = service.show(me.rater, me.conversation)[0].message
+    service.take_beacon(beacon(service, me, question))
+    assert kinds() == []
+
+
+def test_the_next_message_says_what_it_means_for_the_answer_above(
+    service: Service, me: Started, database: Database
+) -> None:
+    first = ask(service, me, "why is the sky blue").message
+    second = ask(service, me, "why exactly is the sky blue").message
+    third = ask(service, me, "thanks").message
+    ask(service, me, "no, that's wrong")
+    with database.read() as session:
+        found = [(s.message_id, s.kind) for s in session.scalars(select(Signal)) if s.kind]
+    assert found == [
+        (first, "follow_up"),
+        (first, "rephrase"),
+        (second, "follow_up"),
+        (second, "thank"),
+        (third, "follow_up"),
+        (third, "complain"),
+    ]
+
+
+def test_an_undone_question_that_is_sent_again_in_other_words_is_noted_on_its_answer(
+    service: Service, me: Started, database: Database
+) -> None:
+    first = ask(service, me, "why is the sky blue").message
+    service.undo(me.rater, me.conversation)
+    ask(service, me, "why is the sky so blue")
+    service.undo(me.rater, me.conversation)
+    ask(service, me, "something else entirely")
+    with database.read() as session:
+        again = [s.message_id for s in session.scalars(select(Signal)) if s.kind == "resend"]
+    assert again == [first]

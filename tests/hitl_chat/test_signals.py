@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hitl_chat.signals import COPY, DWELL, MAX_COPIED, Observed, read, token_of
+from hitl_chat.signals import COPY, DWELL, LEAVE, MAX_COPIED, REACH, Observed, read, token_of
 
 
 def body(**parts: object) -> dict[str, object]:
@@ -18,6 +18,15 @@ def test_dwell_and_copies_become_signals() -> None:
     )
     assert batch.seq == 1
     assert batch.observed == (Observed("m1", DWELL, 1200.0), Observed("m1", COPY, 7.0))
+
+
+def test_reach_is_a_share_and_leaving_has_no_amount() -> None:
+    events = [{"k": "leave", "mid": "m1"}]
+    assert read(body(reach={"m1": 0.4, "m2": 7}, events=events), 1).observed == (
+        Observed("m1", REACH, 0.4),
+        Observed("m2", REACH, 1.0),
+        Observed("m1", LEAVE, None),
+    )
 
 
 def test_a_copy_of_all_has_no_amount() -> None:

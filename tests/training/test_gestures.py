@@ -60,6 +60,14 @@ def test_asking_again_after_a_stop_says_nothing() -> None:
     assert seen(chat)[answer].events == {"stop"}
 
 
+def test_sending_a_question_again_is_more_than_undoing_it() -> None:
+    chat = Chat()
+    undone, resent = chat.answered("one", undo=1.0), chat.answered("two", undo=1.0, resend=0.8)
+    thanked = chat.answered("three", thank=1.0, follow_up=900.0, reach=1.0, leave=1.0)
+    found = seen(chat)
+    assert [found[m].events for m in (undone, resent, thanked)] == [{"undo"}, {"resend"}, {"thank"}]
+
+
 def test_an_answer_that_nobody_saw_has_no_gestures() -> None:
     chat = Chat()
     chat.answered("unseen")
