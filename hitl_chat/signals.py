@@ -24,8 +24,8 @@ MAX_SEQ = 2**31 - 1
 class Observed:
     """One signal about one message.
 
-    `amount` is milliseconds looked at, characters copied, or the share of the answer that was
-    scrolled into view, if known.
+    `amount` is milliseconds looked at, characters copied, or the share of the answer that came
+    into view, if known.
     """
 
     message_id: str

@@ -1,11 +1,11 @@
-// What a reader does without saying so: how long each answer was looked at, how far down it was
-// read, what of it was copied, and leaving. Batched, and sent so that closing the tab loses nothing.
+// What a reader does without saying so: how long each answer was looked at, how much of it came into
+// view, what of it was copied, and leaving. Batched, and sent so that closing the tab loses nothing.
 // Knows answers by id, not what they say.
 (() => {
   if (window.hitlSignals) return;
-  const MIN_RATIO = .5, FLUSH_MS = 10000, IDLE_MS = 60000, RENEW_MS = 12 * 3600 * 1000, STEP = .05;
+  const MIN_RATIO = .5, FLUSH_MS = 10000, IDLE_MS = 60000, RENEW_MS = 12 * 3600 * 1000, STEP = .05, LINE_PX = 24;
   const spent = new Map(), since = new Map(), seen = new Map(), rows = new Map(), events = [];
-  const depth = new Map(), reached = new Map();
+  const lines = new Map(), reached = new Map();
   const now = () => performance.now();
   let keys = {}, renewed = 0, seq = 0, lastInput = now(), idle = false, away = false, last = '', planned = 0;
 
@@ -41,16 +41,19 @@
   }
 
   const plan = () => { planned ||= requestAnimationFrame(measure); };
-  function measure() {                // how far down the finished answers on the screen came into view
+  function measure() {                // which lines of the answers on the screen are in view
     planned = 0;
     const log = document.querySelector('#chat .bubble-wrap');
     if (!log || !looking()) return;
-    const bottom = log.getBoundingClientRect().bottom;
+    const view = log.getBoundingClientRect();
     for (const [id, visible] of seen) {
-      const row = rows.get(id), text = visible && row && !('writing' in row.dataset) && row.querySelector('.message');
-      if (!text || depth.get(id) === 1) continue;
-      const box = text.getBoundingClientRect();
-      if (box.height) depth.set(id, Math.max(depth.get(id) || 0, Math.min(1, (bottom - box.top) / box.height)));
+      const row = visible && rows.get(id), text = row && row.querySelector('.message');
+      if (!text) continue;
+      const box = text.getBoundingClientRect(), whole = !('writing' in row.dataset);
+      if (!lines.has(id)) lines.set(id, { inView: new Set() });
+      Object.assign(lines.get(id), { count: Math.floor(box.height / LINE_PX), whole });
+      const from = Math.max(0, view.top - box.top), to = Math.min(box.height, view.bottom - box.top);
+      for (let n = Math.ceil(from / LINE_PX); (n + 1) * LINE_PX <= to; n++) lines.get(id).inView.add(n);
     }
   }
 
@@ -61,11 +64,12 @@
     keys = next; renewed = now();
   }
 
-  function deeper() {                 // what was reached since it was last told
+  function newlySeen() {              // shares of finished answers that grew since they were told
     const found = {};
-    for (const [id, share] of depth) {
-      const told = reached.get(id) || 0;
-      if (share >= told + STEP || (share === 1 && told < 1)) { found[id] = share; reached.set(id, share); }
+    for (const [id, { inView, count, whole }] of lines) {
+      const told = reached.get(id) || 0, share = count > 0 ? Math.min(1, inView.size / count) : 1;
+      if (!whole || told === 1) continue;
+      if (share >= told + STEP || share === 1) { found[id] = share; reached.set(id, share); }
     }
     return found;
   }
@@ -73,7 +77,7 @@
     [...since.keys()].forEach(settle);
     refresh();
     if (!keys.page) return;
-    const dwell = {}, reach = deeper();
+    const dwell = {}, reach = newlySeen();
     for (const [id, ms] of spent) if (ms >= 50) { dwell[id] = Math.round(ms); spent.delete(id); }
     const noted = events.splice(0);
     if (!Object.keys(dwell).length && !Object.keys(reach).length && !noted.length) return;

@@ -4,10 +4,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from sqlalchemy import select
 
+from storage.models import Message
 from tests.server import Server
 
 SCREENSHOTS = Path(__file__).parent.parent.parent / "screenshots"
@@ -90,3 +93,29 @@ def picture(page: Page, name: str) -> None:
     """Keep a screenshot for people to look at."""
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+def stored(server: Server, kind: type[Any], message: str) -> list[Any]:
+    """Read the rows about a message."""
+    database = server.database()
+    try:
+        with database.read() as session:
+            key = Message.id if kind is Message else kind.message_id
+            return list(session.scalars(select(kind).where(key == message)))
+    finally:
+        database.close()
+
+
+def ident(page: Page, answer: int = -1) -> str:
+    """The id of an answer on the page."""
+    ids = page.locator(".bot-row").evaluate_all("rows => rows.map(r => r.dataset.message)")
+    return str(ids[answer])
+
+
+def wait_for(page: Page, met: Callable[[], bool]) -> None:
+    """Wait until something is so that the page can't show."""
+    for _ in range(100):
+        if met():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("It did not happen.")

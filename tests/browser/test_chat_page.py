@@ -1,41 +1,15 @@
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
-from sqlalchemy import select
 
 from storage.models import Feedback, Message, Signal
-from tests.browser.conftest import answered, ask, ready
+from tests.browser.conftest import answered, ask, ident, ready, stored, wait_for
 from tests.server import Server
 
 pytestmark = pytest.mark.browser
 LONG = " ".join(f"word{n}" for n in range(60))
-
-
-def stored(server: Server, kind: type[Any], message: str) -> list[Any]:
-    database = server.database()
-    try:
-        with database.read() as session:
-            key = Message.id if kind is Message else kind.message_id
-            return list(session.scalars(select(kind).where(key == message)))
-    finally:
-        database.close()
-
-
-def ident(page: Page, answer: int = -1) -> str:
-    """The id of an answer on the page."""
-    ids = page.locator(".bot-row").evaluate_all("rows => rows.map(r => r.dataset.message)")
-    return str(ids[answer])
-
-
-def wait_for(page: Page, met: Callable[[], bool]) -> None:
-    for _ in range(100):
-        if met():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("It did not happen.")
 
 
 def test_an_answer_streams_and_carries_its_version(page: Page) -> None:
@@ -299,20 +273,3 @@ def test_markup_of_a_model_runs_nothing_and_fetches_nothing(page: Page) -> None:
     assert page.locator("img[src*=evil]").evaluate_all(
         "images => images.every(i => i.naturalWidth === 0)"
     )
-
-
-def test_looking_and_copying_are_noticed_when_the_tab_closes(page: Page, server: Server) -> None:
-    ask(page, "look at me")
-    answered(page)
-    message = ident(page)
-    page.wait_for_timeout(1_500)
-    page.locator(".bot-row .message p").click(click_count=3)
-    page.keyboard.press("Control+C")
-    page.close(run_before_unload=True)
-    kinds: dict[str, float] = {}
-    for _ in range(100):
-        kinds = {s.kind: s.amount for s in stored(server, Signal, message)}
-        if len(kinds) == 2:
-            break
-    assert 1_000 < kinds["dwell_ms"] < 15_000
-    assert kinds["copy"] == len("Echo: look at me")
