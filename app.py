@@ -45,7 +45,13 @@ class App:
         self.database = Database.open(settings.home)
         self._closing.callback(self.database.close)
         self.database.write(conversations.close_abandoned)
-        self.service = Service(self.database, engine, settings, train_after=config.train_after)
+        self.service = Service(
+            self.database,
+            engine,
+            settings,
+            train_after=config.train_after,
+            heldout_share=config.heldout_share,
+        )
         self._follower = Follower(
             self.database,
             engine,

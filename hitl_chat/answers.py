@@ -151,6 +151,21 @@ class Answers:
             answer.stopped.set()
         return [answer.draft() for answer in live]
 
+    def again(self, live: list[LiveAnswer], question: Message, turns: list[Turn]) -> Draft:
+        """Write one more answer to `question` beside what is shown; what is shown stays."""
+        with self._database.read() as session:
+            head = session.get_one(Conversation, question.conversation_id).head_id
+
+        def show_again(session: Session) -> None:
+            conversation = session.get_one(Conversation, question.conversation_id)
+            conversations.set_head(session, conversation, head)
+
+        try:
+            *_, (draft,) = self.stream(live, question, turns)
+        finally:
+            self._database.write(show_again)
+        return draft
+
     def stream(
         self, live: list[LiveAnswer], question: Message, turns: list[Turn], count: int = 1
     ) -> Iterator[list[Draft]]:

@@ -35,6 +35,7 @@ def endpoints(service: Service, owner: Owner, pace: Pace) -> None:
     """Declare the named endpoints on the Blocks that are being built."""
     _chat_endpoints(service, pace)
     _feedback_endpoints(service)
+    _looking_endpoints(service)
     _loop_endpoints(service, owner)
 
 
@@ -102,14 +103,40 @@ def _feedback_endpoints(service: Service) -> None:
             service.choose(rater, *ids, _text(verdict, "verdict"))
             return {"ok": True}
 
-    def edit(token: str, message: str, text: str) -> dict[str, bool]:
-        """Give the answer that you wanted instead."""
+    def edit(token: str, message: str, text: str | None) -> dict[str, bool]:
+        """Give the answer that you wanted instead; null takes it back."""
         with told_clearly():
             rater = service.rater(_text(token, "token"))
-            service.edit(rater, _text(message, "message"), _text(text, "text"))
+            wanted = None if text is None else _text(text, "text")
+            service.edit(rater, _text(message, "message"), wanted)
             return {"ok": True}
 
-    for fn in (rate, choose, edit):
+    def score(token: str, message: str, guideline: str, scores: dict[str, int]) -> dict[str, bool]:
+        """Score an answer from 1 to 5 by the criteria of a guideline; {} takes them back."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            ids = _text(message, "message"), _text(guideline, "guideline")
+            service.score(rater, *ids, scores)
+            return {"ok": True}
+
+    for fn in (rate, choose, edit, score):
+        events.api(fn, api_name=fn.__name__, queue=False)
+
+
+def _looking_endpoints(service: Service) -> None:
+    def again(token: str, message: str) -> dict[str, Any]:
+        """Answer the same question once more, beside what is shown; says nothing about the answer."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            return _plain(service.again(rater, _text(message, "message")))
+
+    def trace(token: str, message: str) -> dict[str, Any]:
+        """Tell what became of the newest thing that was said about an answer."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            return service.trace(rater, _text(message, "message"))
+
+    for fn in (again, trace):
         events.api(fn, api_name=fn.__name__, queue=False)
 
 

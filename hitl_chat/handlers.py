@@ -16,6 +16,7 @@ import gradio as gr
 from hitl_chat.outward import CLEAR_ERRORS
 from hitl_chat.pacing import Pace
 from hitl_chat.service import BadToken, Draft, NotYours, Service, Shown, StillAnswering
+from storage import guidelines
 from storage.feedback import REASONS
 
 log = logging.getLogger(__name__)
@@ -176,6 +177,9 @@ class Handlers:
         """Return what the page's scripts need."""
         return {
             "reasons": list(REASONS),
+            "guidelines": [
+                {"name": g.name, "task": g.task, "criteria": g.criteria} for g in guidelines.CURRENT
+            ],
             "signals": self._signals_path,
             "token": visitor.token,
             "page": self._service.page_token(visitor.rater),
@@ -204,6 +208,7 @@ def _turn(one: Shown) -> dict[str, Any]:
         "drafts": list(one.drafts),
         "place": one.draft_index,
         "edited": one.edited,
+        "given": one.given if one.edited else None,
         "ended": one.stop_reason,
     }
     metadata = _metadata(one.message, facts)

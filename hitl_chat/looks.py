@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("signals.js", "answers.js", "status.js")
+SCRIPTS = ("words.js", "parts.js", "signals.js", "forms.js", "beside.js", "answers.js", "status.js")
 """In this order: the later ones call the earlier ones."""
 
 

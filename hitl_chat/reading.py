@@ -17,7 +17,7 @@ from storage.models import Conversation, Cycle, Feedback, Message
 class Shown:
     """One message as the page shows it.
 
-    `text` is the newest edit, if there is one. `drafts` are the ids of all answers to the same
+    `text` is the newest edit, if there is one, and `given` what the model had said. `drafts` are the ids of all answers to the same
     question, oldest first; `draft_index` is this one's place among them.
     """
 
@@ -29,6 +29,7 @@ class Shown:
     drafts: tuple[str, ...]
     draft_index: int
     edited: bool
+    given: str
     stop_reason: str | None
 
 
@@ -55,6 +56,7 @@ def shown(session: Session, conversation: Conversation) -> list[Shown]:
                 drafts=tuple(draft.id for draft in drafts),
                 draft_index=place,
                 edited=message.id in edits,
+                given=message.text,
                 stop_reason=message.stop_reason,
             )
         )
@@ -135,10 +137,11 @@ def progress(cycle: Cycle) -> dict[str, Any]:
 
 
 def _edits(session: Session, ids: Sequence[str]) -> dict[str, str]:
-    """Return the newest edit of each message that has one."""
+    """Return the newest edit of each message that has one; one taken back is none."""
     rows = session.execute(
         select(Feedback.message_id, Feedback.text)
         .where(Feedback.kind == "edit", Feedback.message_id.in_(ids))
         .order_by(Feedback.id)
     )
-    return {message: text for message, text in rows if text is not None}
+    newest = dict(rows.all())
+    return {message: text for message, text in newest.items() if text is not None}

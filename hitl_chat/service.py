@@ -4,14 +4,14 @@ Every id that comes in is checked to belong to the rater before anything happens
 return an iterator do nothing until it is asked for its first item.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from hitl_chat import reading, signals, steps
+from hitl_chat import reading, signals, steps, tracing
 from hitl_chat.answers import Answers, Draft, StillAnswering
 from hitl_chat.engines.protocol import Engine, Sampling, Turn
 from hitl_chat.identity import BadToken, Identity
@@ -42,7 +42,13 @@ class Service:
     """The chat, its feedback, and the state of the learning loop."""
 
     def __init__(
-        self, database: Database, engine: Engine, settings: Settings, *, train_after: int
+        self,
+        database: Database,
+        engine: Engine,
+        settings: Settings,
+        *,
+        train_after: int,
+        heldout_share: float = 0.0,
     ) -> None:
         self.identity = Identity(settings.secret)
         self.trains = settings.trainer and engine.adapts
@@ -51,6 +57,7 @@ class Service:
         self._engine = engine
         self._settings = settings
         self._train_after = train_after
+        self._heldout_share = heldout_share
         sampling = Sampling(
             temperature=settings.temperature, max_new_tokens=settings.max_new_tokens
         )
@@ -125,6 +132,20 @@ class Service:
             for drafts in self._answers.stream(live, question, self._turns(question)):
                 yield drafts[0]
 
+    def again(self, rater: str, message: str) -> Draft:
+        """Answer the same question once more, to be looked at beside what is shown.
+
+        Unlike `regenerate` it says nothing about the answer, and the page stays as it is.
+
+        Raises:
+            NotYours, StillAnswering, EngineBusy: as `ask`.
+        """
+        with self._database.read() as session:
+            given = conversations.owned_message(session, rater, message)
+            question = session.get_one(Message, given.parent_id) if given.parent_id else given
+        with self._answers.claim(given.conversation_id) as live:
+            return self._answers.again(live, question, self._turns(question))
+
     def stop(self, rater: str, conversation: str) -> None:
         """End what is being written; the streams finish by themselves, with reason `stop`.
 
@@ -178,13 +199,25 @@ class Service:
             lambda s: feedback.rate(s, rater, message, value, tuple(reasons), comment)
         )
 
-    def edit(self, rater: str, message: str, text: str) -> None:
-        """Store the answer that the rater wanted; the page shows it from now on.
+    def score(self, rater: str, message: str, guideline: str, scores: Mapping[str, int]) -> None:
+        """Score an answer by the criteria of a guideline; no scores take them back.
+
+        Raises:
+            ValueError: a guideline, criterion or score that there isn't.
+            NotYours: the message isn't this rater's.
+        """
+        self._database.write(lambda s: feedback.score(s, rater, message, guideline, scores))
+
+    def edit(self, rater: str, message: str, text: str | None) -> None:
+        """Store the answer that the rater wanted, which the page shows from now on; None undoes that.
 
         Raises:
             ValueError: the text is empty or too long.
             NotYours: the message isn't this rater's.
         """
+        if text is None:
+            self._database.write(lambda s: feedback.take_back_edit(s, rater, message))
+            return
         wanted = steps.checked(text, "The edited answer", MAX_EDIT)
         self._database.write(lambda s: feedback.edit(s, rater, message, wanted))
 
@@ -196,6 +229,16 @@ class Service:
             NotYours: a message isn't this rater's.
         """
         self._database.write(lambda s: steps.choose(s, rater, chosen, rejected, verdict))
+
+    def trace(self, rater: str, message: str) -> dict[str, Any]:
+        """Return what became of what was said about an answer, as plain values.
+
+        Raises:
+            NotYours: the message isn't this rater's.
+        """
+        with self._database.read() as session:
+            mine = conversations.owned_message(session, rater, message)
+            return tracing.trace(session, mine, self._heldout_share)
 
     def page_token(self, rater: str) -> str:
         """Return what a page needs to send signals: it proves a page load, and ages."""

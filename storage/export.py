@@ -76,8 +76,8 @@ def prompt_completion(t: Transcript) -> Iterator[Row]:
 def everything(t: Transcript) -> Iterator[Row]:
     """Yield each answer with all that is known of it, raters left out.
 
-    Nothing in the lists is null, and sampling settings, which differ between engines, are a JSON
-    text: readers could not settle on a type otherwise.
+    Nothing in the lists is null, and sampling settings and scores, which differ between engines and
+    tasks, are JSON texts: readers could not settle on a type otherwise.
     """
     for answer in t.answers():
         yield {
@@ -99,6 +99,8 @@ def everything(t: Transcript) -> Iterator[Row]:
                     "text": f.text or "",
                     "other": f.other_id or "",
                     "verdict": f.verdict or "",
+                    "scores": json.dumps(f.scores or {}, sort_keys=True),
+                    "guideline": f.guideline or "",
                     "created_at": f.created_at.isoformat(),
                 }
                 for f in t.feedback

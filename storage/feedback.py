@@ -4,14 +4,14 @@ Nothing here is updated: rating again, or taking a rating back, is one more row,
 counts. So a cycle can freeze everything up to an id, and nobody's second thoughts are lost.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from storage import conversations, cycles
+from storage import conversations, cycles, guidelines
 from storage.models import Beacon, Feedback, Message, Signal
 
 MAX_COMMENT = 2_000
@@ -69,6 +69,33 @@ def rate(
         row.reasons = _reasons(reasons)
         row.comment = _comment(comment)
     return _add(s, row)
+
+
+def score(
+    s: Session, rater_id: str, message_id: str, guideline: str, scores: Mapping[str, int]
+) -> Feedback:
+    """Score an answer from 1 to 5 by criteria of a guideline; no scores take them back.
+
+    Raises:
+        NotYours: the message isn't this rater's.
+        ValueError: not an answer, or a guideline, criterion or score that there isn't.
+    """
+    _answer(s, rater_id, message_id)
+    given = _scores(guideline, scores)
+    row = Feedback(rater_id=rater_id, message_id=message_id, kind="scores")
+    row.guideline, row.scores = guideline, given or None
+    return _add(s, row)
+
+
+def take_back_edit(s: Session, rater_id: str, message_id: str) -> Feedback:
+    """Let the answer stand as it was given.
+
+    Raises:
+        NotYours: the message isn't this rater's.
+        ValueError: not an answer.
+    """
+    _answer(s, rater_id, message_id)
+    return _add(s, Feedback(rater_id=rater_id, message_id=message_id, kind="edit"))
 
 
 def edit(s: Session, rater_id: str, message_id: str, text: str) -> Feedback:
@@ -225,6 +252,21 @@ def _reasons(reasons: Sequence[str]) -> list[str]:
         if reason not in REASONS:
             raise ValueError(f"Unknown reason {reason!r}. Use some of: {'; '.join(REASONS)}.")
     return list(dict.fromkeys(reasons))
+
+
+def _scores(name: str, scores: Mapping[str, int]) -> dict[str, int]:
+    guideline = guidelines.KNOWN.get(name) if isinstance(name, str) else None
+    if guideline is None:
+        raise ValueError(f"Unknown guideline {name!r}. Use one of {', '.join(guidelines.KNOWN)}.")
+    if not isinstance(scores, Mapping):
+        raise ValueError("The scores are not by criterion.")  # noqa: TRY004 - what a user gave
+    for criterion, value in scores.items():
+        if criterion not in guideline.criteria:
+            known = ", ".join(guideline.criteria)
+            raise ValueError(f"Unknown criterion {criterion!r}. Use some of {known}.")
+        if type(value) is not int or not guidelines.LOWEST <= value <= guidelines.HIGHEST:
+            raise ValueError(f"The score is {value!r}. Use a whole number from 1 to 5.")
+    return dict(scores)
 
 
 def _comment(comment: str) -> str:

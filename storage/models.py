@@ -111,7 +111,8 @@ class Feedback(Base):
 
     `kind` is one of
     - `rating`: `value` 1, -1, or 0 for taken back; `reasons` and `comment` belong to it;
-    - `edit`: `text` is the answer the person wanted;
+    - `scores`: `scores` from 1 to 5 by criterion of a `guideline`; none for taken back;
+    - `edit`: `text` is the answer the person wanted; none for taken back;
     - `choice`: `message_id` was chosen over `other_id`; `verdict` is better, tie or both_bad.
     """
 
@@ -127,6 +128,8 @@ class Feedback(Base):
     text: Mapped[str | None]
     other_id: Mapped[str | None] = mapped_column(ForeignKey("messages.id"))
     verdict: Mapped[str | None] = mapped_column(String(16))
+    scores: Mapped[dict[str, Any] | None]
+    guideline: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[datetime] = mapped_column(default=now)
 
     __table_args__ = (

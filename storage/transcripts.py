@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, String, cast, select
 from sqlalchemy.orm import Session
 
+from storage.guidelines import HIGHEST, LOWEST
 from storage.models import Conversation, Feedback, Message, Signal
 
 PORTION = 100
@@ -62,10 +63,20 @@ class Transcript:
         newest = {f.message_id: f.value or 0 for f in self.feedback if f.kind == "rating"}
         return {message: value for message, value in newest.items() if value}
 
+    def scores(self) -> dict[str, float]:
+        """Return the mean score of each answer that has scores, from 0 (all 1) to 1 (all 5)."""
+        newest = {f.message_id: f.scores or {} for f in self.feedback if f.kind == "scores"}
+        span = HIGHEST - LOWEST
+        return {
+            message: (sum(given.values()) / len(given) - LOWEST) / span
+            for message, given in newest.items()
+            if given
+        }
+
     def edits(self) -> dict[str, str]:
         """Return the newest edit of each answer that has one and differs from it."""
         newest = {f.message_id: f.text or "" for f in self.feedback if f.kind == "edit"}
-        return {m: text for m, text in newest.items() if text != self.messages[m].text}
+        return {m: text for m, text in newest.items() if text not in ("", self.messages[m].text)}
 
     def choices(self) -> dict[frozenset[str], Feedback]:
         """Return the newest choice between each two drafts."""
@@ -80,7 +91,7 @@ class Transcript:
         for row in self.feedback:
             about = row.kind == "edit" and row.message_id == message.id
             if about and row.created_at <= answer.created_at:
-                text = row.text or text
+                text = row.text or message.text
         return text
 
 

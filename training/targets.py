@@ -1,6 +1,6 @@
 """What people said and did, as weighted targets to learn from. Pure: knows no database and no model.
 
-A rating is a target of 1 or 0. An edit and a choice make pairs, and so does a regenerated draft
+A rating is a target of 1 or 0; scores are one in between, and beside a rating their mean with it. An edit and a choice make pairs, and so does a regenerated draft
 when its successor was kept. Explicit feedback overrides what a signal suggests: only answers that
 nobody spoke of have targets by gestures (`training.implicit`), and only training sees these. However
 much one person says, it stays one person's view.
@@ -194,10 +194,14 @@ def is_heldout(unit: str, share: float) -> bool:
 
 
 def _rated(transcript: Transcript) -> Iterable[Rated]:
-    ratings, messages = transcript.ratings(), transcript.messages
+    ratings, scores, messages = transcript.ratings(), transcript.scores(), transcript.messages
     for mid, value in ratings.items():
         target = 1.0 if value > 0 else 0.0
+        target = (target + scores[mid]) / 2 if mid in scores else target
         yield _opinion(transcript, messages[mid], messages[mid].text, target, "rating")
+    for mid in scores:
+        if mid not in ratings:
+            yield _opinion(transcript, messages[mid], messages[mid].text, scores[mid], "scores")
     for mid, text in transcript.edits().items():
         yield _opinion(transcript, messages[mid], text, 1.0, "edit")
     for both, choice in transcript.choices().items():

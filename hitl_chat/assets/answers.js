@@ -2,54 +2,11 @@
 // Gradio draws the messages; this hangs a bar on each row. Text is only ever set as text.
 (() => {
   if (window.hitl) return;
-  const ICONS = {
-    up: 'M7 10v11H3V10h4Zm2 11V9.5L13 2a3 3 0 0 1 2 3.5L14.500 9H20a2 2 0 0 1 2 2.300l-1.300 8A2 2 0 0 1 18.700 21H9Z',
-    down: 'M17 14V3h4v11h-4ZM15 3v11.500L11 22a3 3 0 0 1-2-3.500L9.500 15H4a2 2 0 0 1-2-2.300l1.300-8A2 2 0 0 1 5.300 3H15Z',
-    edit: 'm4 20 1-5L16 4l4 4L9 19l-5 1Zm10-14 4 4',
-    copy: 'M9 9h11v11H9V9ZM5 15H4V4h11v1',
-    again: 'M20 4v6h-6M4 20v-6h6M20 10a8 8 0 0 0-14.500-3M4 14a8 8 0 0 0 14.500 3',
-    undo: 'M8 5 3.500 9.500 8 14M4 9.500h10a6 5 0 0 1 0 10H8',
-    back: 'm14 6-6 6 6 6', next: 'm10 6 6 6-6 6',
-  };
+  const say = window.hitlSay, { make, tool, link, press, call } = window.hitlParts;
   const ENDED = { stop: 'stopped', closed: 'interrupted', error: 'broke off', length: 'cut at the limit' };
-  const PATIENCE_MS = 15000, NEAR = 160;
+  const NEAR = 160;
   const bars = new Map(), given = new Map();   // by message id; ratings given since the page was read
-  let trigger = () => {}, keys = { reasons: [] }, turns = [], refocus = null, planned = 0;
-
-  function make(tag, props = {}, ...children) {
-    const { label, cls, ...rest } = props, el = document.createElement(tag);
-    Object.assign(el, rest);
-    if (cls) el.className = cls;
-    if (label) { el.setAttribute('aria-label', label); el.title = label; }
-    el.append(...children);
-    return el;
-  }
-  function icon(name) {
-    const space = 'http://www.w3.org/2000/svg', svg = document.createElementNS(space, 'svg');
-    const path = document.createElementNS(space, 'path');
-    svg.setAttribute('viewBox', '0 0 24 24'); svg.setAttribute('aria-hidden', 'true');
-    path.setAttribute('d', ICONS[name]); svg.append(path);
-    return svg;
-  }
-  const tool = (name, label, onclick) =>
-    make('button', { type: 'button', cls: `tool ${name}`, label, onclick }, icon(name));
-  const link = (text, onclick) => make('button', { type: 'button', cls: 'link', onclick }, text);
-  const press = (button, on) => button.setAttribute('aria-pressed', String(on));
-
-  async function call(name, ...data) {         // the same named endpoints that programs use
-    let answer;
-    try {
-      const response = await fetch(new URL(`gradio_api/run/${name}`, document.baseURI), {
-        method: 'POST', headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ data }), signal: AbortSignal.timeout(PATIENCE_MS),
-      });
-      answer = await response.json();
-    } catch {
-      throw new Error('The server does not answer. Try again shortly.');
-    }
-    if (!answer.data) throw new Error(answer.error || 'The server could not do that. Try again shortly.');
-    return answer.data[0];
-  }
+  let trigger = () => {}, keys = { reasons: [], guidelines: [] }, turns = [], refocus = null, planned = 0;
 
   class Bar {
     constructor(id) {
@@ -57,30 +14,30 @@
       this.sent = Promise.resolve();
       this.up = tool('up', 'Good answer', () => this.rate(1));
       this.down = tool('down', 'Bad answer', () => this.rate(-1));
-      this.pen = tool('edit', 'Edit this answer', () => this.openEditor());
+      this.pen = tool('edit', 'Edit this answer', () => this.toggle(this.pen, () => window.hitlForms.editor(this)));
       this.copier = tool('copy', 'Copy', () => this.copy());
+      this.beside = tool('beside', 'Compare with another draft', () => this.toggle(this.beside, () => window.hitlBeside.compare(this)));
       this.again = tool('again', 'Regenerate', () => trigger('submit', { message: this.id }));
       this.undo = tool('undo', 'Undo: take the question back', () => trigger('undo', {}));
+      this.more = tool('more', 'More', () => this.tell('', false, this.note.hidden));
       this.back = tool('back', 'Draft before', () => this.pick(-1, 'back'));
       this.next = tool('next', 'Draft after', () => this.pick(1, 'next'));
       this.place = make('span');
       this.pager = make('span', { cls: 'pager' }, this.back, this.place, this.next);
       this.print = make('small', { cls: 'print' });
-      this.dots = make('span', { cls: 'dots', label: 'Writing' }, '•', '•', '•');
-      this.ahead = make('span');
-      this.ahead.setAttribute('role', 'status');
-      this.tools = make('span', { cls: 'tools' }, this.up, this.down, this.pen, this.copier, this.again, this.undo);
-      this.said = make('span');
-      this.said.setAttribute('role', 'status');
-      this.why = link('', () => this.openDetails());
-      this.why.setAttribute('aria-expanded', 'false');
-      this.note = make('div', { cls: 'note', hidden: true }, this.said, this.why);
-      this.retry = make('div', { cls: 'note', hidden: true }, 'Not answered yet.',
+      this.dots = make('span', { cls: 'dots', role: 'img', label: say('Writing') }, '•', '•', '•');
+      this.ahead = make('span', { role: 'status' });
+      this.tools = make('span', { cls: 'tools' }, this.up, this.down, this.pen, this.copier, this.beside, this.again, this.undo, this.more);
+      this.said = make('span', { role: 'status' });
+      this.why = link('', () => this.toggle(this.why, () => window.hitlForms.reasons(this, keys.reasons)));
+      this.score = link('Score it', () => this.toggle(this.score, () => window.hitlForms.scores(this, keys.guidelines)));
+      this.traced = link('What did my rating do?', () => this.toggle(this.traced, () => window.hitlBeside.trace(this)));
+      this.note = make('div', { cls: 'note', hidden: true }, this.said, this.why, this.score, this.traced);
+      this.retry = make('div', { cls: 'note', hidden: true }, say('Not answered yet.'),
         link('Try again', () => trigger('submit', { message: this.id })));
       this.line = make('div', { cls: 'line' }, this.dots, this.ahead, this.tools, this.pager, this.print);
-      this.el = make('div', { cls: 'bar' }, this.line, this.note, this.retry);
-      this.el.setAttribute('role', 'group');
-      this.el.setAttribute('aria-label', 'About this answer');
+      this.el = make('div', { cls: 'bar', role: 'group' }, this.line, this.note, this.retry);
+      this.el.setAttribute('aria-label', say('About this answer'));
       this.el.setAttribute('aria-live', 'off');
     }
 
@@ -90,10 +47,10 @@
       this.tools.hidden = writing || !answer;
       this.line.hidden = !answer;
       this.dots.hidden = !writing || Boolean(text);
-      const waiting = writing && facts.ahead ? `${facts.ahead} before you` : '';
+      const waiting = writing && facts.ahead ? say('{n} before you', { n: facts.ahead }) : '';
       if (this.ahead.textContent !== waiting) this.ahead.textContent = waiting;
       this.again.hidden = this.undo.hidden = !last;
-      for (const button of [this.again, this.undo, this.back, this.next, this.pen]) button.disabled = busy;
+      for (const button of [this.again, this.undo, this.back, this.next, this.pen, this.beside]) button.disabled = busy;
       this.retry.hidden = answer || !last || busy || !this.id;
       this.el.hidden = !answer && this.retry.hidden;
       this.rating = given.has(this.id) ? given.get(this.id) : facts.rating || 0;
@@ -104,16 +61,22 @@
       this.place.textContent = `${(facts.place || 0) + 1}/${count}`;
       this.back.disabled ||= !facts.place;
       this.next.disabled ||= (facts.place || 0) + 1 >= count;
-      const print = [facts.version, facts.edited && 'edited by you', ENDED[facts.ended]];
+      const print = [facts.version, facts.edited && say('edited by you'), say(ENDED[facts.ended] || '')];
       this.print.textContent = answer ? print.filter(Boolean).join(' · ') : '';
     }
 
-    tell(text, wrong = false) {
-      this.note.hidden = !text;
+    call(name, ...data) { return call(name, keys.token, this.id, ...data); }
+    choose(...verdict) { return call('choose', keys.token, ...verdict); }
+    reread() { trigger('select', {}); window.hitlStatus.look(); }
+
+    tell(text, wrong = false, shown = true) {
+      this.note.hidden = !shown;
+      this.more.setAttribute('aria-expanded', String(shown));
       this.note.classList.toggle('wrong', wrong);
-      this.said.textContent = text;
+      this.said.textContent = say(text);
       this.why.hidden = wrong || !this.rating;
-      this.why.textContent = this.rating === 1 ? 'Say what was good' : 'Say what was wrong';
+      this.score.hidden = this.traced.hidden = wrong;
+      this.why.textContent = say(this.rating === 1 ? 'Say what was good' : 'Say what was wrong');
     }
 
     show(rating) {
@@ -126,96 +89,41 @@
     rate(value) {                              // shown at once; taken back if it was not stored
       const before = this.rating, rating = before === value ? 0 : value;
       this.show(rating);
-      this.closeDetails();
+      this.close();
       this.tell(rating ? 'Thanks.' : 'Taken back.');
-      this.sent = this.sent.then(() => call('rate', keys.token, this.id, rating, [], ''))
+      this.sent = this.sent.then(() => this.call('rate', rating, [], ''))
         .then(() => window.hitlStatus.look(), error => {
           this.show(before);
-          this.tell(`Not saved. ${error.message}`, true);
+          this.tell(say('Not saved. {why}', { why: error.message }), true);
         });
     }
 
-    openDetails() {
-      if (this.details) return this.closeDetails();
-      const chips = this.rating === 1 ? [] : keys.reasons.map(reason => {
-        const chip = make('button', { type: 'button', cls: 'chip', value: reason }, reason);
-        press(chip, false);
-        chip.onclick = () => press(chip, chip.getAttribute('aria-pressed') !== 'true');
-        return chip;
-      });
-      const words = make('textarea', { rows: 2, maxLength: 2000, label: 'Your own words', placeholder: 'In your own words (optional)' });
-      const wrong = make('p', { cls: 'wrong', hidden: true });
-      wrong.setAttribute('role', 'alert');
-      const save = make('button', { type: 'submit', cls: 'main' }, 'Save');
-      this.details = make('form', { cls: 'details' }, make('div', { cls: 'chips' }, ...chips), words, wrong,
-        make('div', { cls: 'ends' }, save, link('Cancel', () => this.closeDetails())));
-      this.details.onkeydown = event => { if (event.key === 'Escape') this.closeDetails(); };
-      this.details.onsubmit = event => {
-        event.preventDefault();
-        const reasons = chips.filter(c => c.getAttribute('aria-pressed') === 'true').map(c => c.value);
-        save.disabled = true;
-        this.sent = this.sent.then(() => call('rate', keys.token, this.id, this.rating, reasons, words.value))
-          .then(() => { this.closeDetails(); this.tell('Thanks, noted.'); window.hitlStatus.look(); },
-            error => { save.disabled = false; wrong.hidden = false; wrong.textContent = `Not saved. ${error.message}`; });
-      };
-      this.why.setAttribute('aria-expanded', 'true');
-      this.el.append(this.details);
-      (chips[0] || words).focus();
-      this.details.scrollIntoView({ block: 'nearest' });
+    toggle(opener, build) {                    // a second press closes what the first one opened
+      const same = this.panel && this.opener === opener;
+      this.close();
+      if (same) return;
+      build();
+      this.opener = opener;
+      opener.setAttribute('aria-expanded', 'true');
     }
 
-    closeDetails() {
-      if (!this.details) return;
-      const held = this.details.contains(document.activeElement);
-      this.details.remove();
-      this.details = null;
-      this.why.setAttribute('aria-expanded', 'false');
-      if (held) this.why.focus();
+    open(panel, focus, { instead = false } = {}) {
+      this.panel = panel;
+      panel.addEventListener('keydown', event => { if (event.key === 'Escape') this.close(); });
+      if (instead) this.el.prepend(panel); else this.el.append(panel);
+      this.el.classList.toggle('editing', instead);
+      focus.focus();
+      panel.scrollIntoView({ block: 'nearest' });
     }
 
-    openEditor() {
-      if (this.editor) return this.closeEditor();
-      const area = make('textarea', { value: this.kept ?? this.text, label: 'The answer you wanted' });
-      const wrong = make('p', { cls: 'wrong', hidden: true });
-      wrong.setAttribute('role', 'alert');
-      const save = make('button', { type: 'submit', cls: 'main' }, 'Save my version');
-      const grow = () => { area.style.height = 'auto'; area.style.height = `${area.scrollHeight + 2}px`; };
-      this.editor = make('form', { cls: 'editor' }, area, wrong,
-        make('div', { cls: 'ends' }, save, link('Cancel', () => this.closeEditor())));
-      area.oninput = () => { this.kept = area.value; grow(); };
-      area.onkeydown = event => {
-        if (event.key === 'Escape') this.closeEditor();
-        if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) this.editor.requestSubmit();
-      };
-      this.editor.onsubmit = async event => {
-        event.preventDefault();
-        if (area.value === this.text) return this.closeEditor();
-        save.disabled = true;
-        try {
-          await call('edit', keys.token, this.id, area.value);
-          this.kept = undefined;
-          this.closeEditor();
-          this.tell('Thanks, your version is kept.');
-          trigger('select', {});
-          window.hitlStatus.look();
-        } catch (error) {
-          save.disabled = false;
-          wrong.hidden = false;
-          wrong.textContent = `Not saved. ${error.message}`;
-        }
-      };
-      this.el.prepend(this.editor);
-      this.el.classList.add('editing');
-      grow();
-      area.focus();
-      this.editor.scrollIntoView({ block: 'nearest' });
-    }
-
-    closeEditor() {                            // what was typed stays for the next time it opens
-      this.editor.remove();
-      this.editor = null;
+    close() {                                  // what was typed into an editor stays for the next time
+      if (!this.panel) return;
+      const held = this.panel.contains(document.activeElement);
+      this.panel.remove();
+      this.panel = null;
       this.el.classList.remove('editing');
-      this.pen.focus();
+      this.opener.setAttribute('aria-expanded', 'false');
+      if (held) this.opener.focus();
     }
 
     async copy() {
@@ -272,7 +180,7 @@
   }
   const plan = () => { planned ||= requestAnimationFrame(place); };
   function label() {                           // Gradio leaves these two without a name
-    for (const [button, name] of [['.submit-button', 'Send'], ['.stop-button', 'Stop']]) {
+    for (const [button, name] of [['.submit-button', say('Send')], ['.stop-button', say('Stop')]]) {
       const found = document.querySelector(`#box ${button}`);
       if (found && !found.hasAttribute('aria-label')) found.setAttribute('aria-label', name);
     }

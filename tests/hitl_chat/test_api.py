@@ -241,6 +241,9 @@ def test_only_the_promised_endpoints_are_public(client: Client) -> None:
         "compare",
         "choose",
         "edit",
+        "score",
+        "again",
+        "trace",
         "status",
         "export",
     ]

@@ -159,6 +159,10 @@ def test_someone_elses_ids_are_refused_by_every_endpoint(victim: Person, strange
         ("regenerate", first),
         ("rate", first, 1, [], ""),
         ("edit", first, "mine now"),
+        ("edit", first, None),
+        ("score", first, "dialogue-1", {"natural": 5}),
+        ("again", first),
+        ("trace", first),
         ("choose", second, first, "better"),
     ):
         with pytest.raises(AppError, match="No such"):

@@ -18,7 +18,7 @@ from tests.storage.people import Person
 NEXT = """
 import sqlalchemy as sa
 from alembic import op
-revision, down_revision, branch_labels, depends_on = "0002", "0001", None, None
+revision, down_revision, branch_labels, depends_on = "9999", "{newest}", None, None
 def upgrade():
     op.create_table("later", sa.Column("id", sa.Integer(), primary_key=True))
     {body}
@@ -44,7 +44,9 @@ def next_release(folder: Path, body: str = "pass") -> Path:
     """The migrations of this release and one more."""
     migrations = folder / "migrations"
     shutil.copytree(schema.MIGRATIONS, migrations)
-    (migrations / "versions" / "0002_later.py").write_text(NEXT.format(body=body))
+    *_, newest = sorted(file.name[:4] for file in (migrations / "versions").glob("0*.py"))
+    later = NEXT.format(body=body, newest=newest)
+    (migrations / "versions" / "9999_later.py").write_text(later)
     return migrations
 
 
@@ -73,15 +75,15 @@ def test_data_is_copied_before_it_is_migrated(engine: Engine, file: Path, tmp_pa
     before = dump(file)
     schema.migrate(engine, file, next_release(tmp_path))
     assert "later" in "".join(dump(file))
-    assert dump(file.with_name("feedback.db.before-0002")) == before
+    assert dump(file.with_name("feedback.db.before-9999")) == before
 
 
 def test_without_room_for_a_copy_nothing_is_migrated(
     engine: Engine, file: Path, tmp_path: Path
 ) -> None:
     before = dump(file)
-    file.with_name("feedback.db.before-0002").mkdir()  # in the way
-    with pytest.raises(DatabaseUnusable, match=r"no copy could be made at .*before-0002"):
+    file.with_name("feedback.db.before-9999").mkdir()  # in the way
+    with pytest.raises(DatabaseUnusable, match=r"no copy could be made at .*before-9999"):
         schema.migrate(engine, file, next_release(tmp_path))
     assert dump(file) == before
 
@@ -115,7 +117,7 @@ def test_a_database_of_a_newer_release_is_refused(
     engine: Engine, file: Path, home: Home, tmp_path: Path
 ) -> None:
     schema.migrate(engine, file, next_release(tmp_path))
-    with pytest.raises(DatabaseUnusable, match=r"revision '0002'.*Update the app"):
+    with pytest.raises(DatabaseUnusable, match=r"revision '9999'.*Update the app"):
         Database.open(home)
 
 

@@ -1,0 +1,80 @@
+import pytest
+
+from hitl_chat.service import NotYours, Service, Started
+from hitl_chat.settings import Settings
+from storage import cycles, feedback
+from storage.database import Database
+from storage.home import Home
+from tests.hitl_chat.visits import Kinds, add_version, ask
+from tests.scripted import ScriptedEngine
+
+
+def learn(database: Database, status: str = "promoted", version: str | None = None) -> int:
+    """Let a cycle see everything said so far."""
+    cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)).id)
+    verdict = {"promote": status == "promoted", "reasons": ["it wins more"]}
+    database.write(lambda s: cycles.close(s, cycle, status, version=version, verdict=verdict))
+    return cycle
+
+
+def test_what_was_said_waits_until_a_cycle_learns_from_it(
+    service: Service, me: Started, database: Database
+) -> None:
+    message = ask(service, me, "hello").message
+    assert service.trace(me.rater, message)["said"] is None
+    service.rate(me.rater, message, 1)
+    learn(database, "skipped")
+    waiting = service.trace(me.rater, message)
+    assert (waiting["said"]["target"], waiting["cycle"]) == (1.0, None)
+    first = learn(database, version="v1")
+    learn(database, version="v2")
+    told = service.trace(me.rater, message)
+    assert (told["cycle"]["id"], told["cycle"]["version"]) == (first, "v1")
+    assert told["cycle"]["reasons"] == ["it wins more"]
+    assert told["use"] == "training"
+
+
+def test_what_is_kept_for_checking_is_told_so(
+    me: Started, database: Database, settings: Settings, engine: ScriptedEngine
+) -> None:
+    service = Service(database, engine, settings, train_after=16, heldout_share=1.0)
+    message = ask(service, me, "hello").message
+    service.rate(me.rater, message, -1)
+    learn(database)
+    assert service.trace(me.rater, message)["use"] == "checking"
+
+
+def test_the_same_question_is_answered_beside_what_is_shown(
+    service: Service,
+    me: Started,
+    database: Database,
+    home: Home,
+    engine: ScriptedEngine,
+    kinds: Kinds,
+) -> None:
+    engine.enqueue("before", "later", "after")
+    message = ask(service, me, "hello").message
+    later = ask(service, me, "and then").message
+    add_version(database, home, "v1")
+    engine.activate("v1", None)
+    shown = service.show(me.rater, me.conversation)
+    draft = service.again(me.rater, message)
+    assert (draft.text, draft.version, draft.done) == ("after", "v1", True)
+    assert [one.message for one in service.show(me.rater, me.conversation)][-1] == later
+    assert len(service.show(me.rater, me.conversation)) == len(shown)
+    assert "regenerate" not in kinds()
+    told = service.trace(me.rater, message)
+    assert [(a["version"], a["text"]) for a in told["answers"]] == [
+        ("base", "before"),
+        ("v1", "after"),
+    ]
+    assert told["served"] == "v1"
+
+
+def test_nobody_learns_of_someone_elses_rating(
+    service: Service, me: Started, stranger: Started
+) -> None:
+    message = ask(service, me, "hello").message
+    for call in (service.trace, service.again):
+        with pytest.raises(NotYours):
+            call(stranger.rater, message)
