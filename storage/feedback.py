@@ -254,7 +254,7 @@ def _reasons(reasons: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(reasons))
 
 
-def _scores(name: str, scores: Mapping[str, int]) -> dict[str, int]:
+def _scores(name: object, scores: object) -> dict[str, int]:
     guideline = guidelines.KNOWN.get(name) if isinstance(name, str) else None
     if guideline is None:
         raise ValueError(f"Unknown guideline {name!r}. Use one of {', '.join(guidelines.KNOWN)}.")

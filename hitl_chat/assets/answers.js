@@ -179,17 +179,26 @@
     window.hitlSignals.watch(shown);
   }
   const plan = () => { planned ||= requestAnimationFrame(place); };
+  const NAMED = [['.submit-button', 'Send'], ['.stop-button', 'Stop']];
   function label() {                           // Gradio leaves these two without a name
-    for (const [button, name] of [['.submit-button', say('Send')], ['.stop-button', say('Stop')]]) {
+    for (const [button, name] of NAMED) {
       const found = document.querySelector(`#box ${button}`);
-      if (found && !found.hasAttribute('aria-label')) found.setAttribute('aria-label', name);
+      if (found && !found.hasAttribute('aria-label')) found.setAttribute('aria-label', say(name));
     }
+  }
+  function translate() {                       // what the server wrote into the page
+    const button = document.querySelector('#new'), area = document.querySelector('#box textarea');
+    const hint = document.querySelector('#chat .placeholder-content, #chat .placeholder');
+    for (const el of [button, hint && (hint.querySelector('p') || hint)]) {
+      if (el && say(el.textContent.trim()) !== el.textContent.trim()) el.textContent = say(el.textContent.trim());
+    }
+    if (area) area.placeholder = say(area.placeholder);
   }
   function watch() {                           // parts of the page may come in any order
     const chat = document.querySelector('#chat'), box = document.querySelector('#box');
     if (!chat || !box) return setTimeout(watch, 50);
     new MutationObserver(label).observe(box, { childList: true, subtree: true });
-    label();
+    label(); translate();
     new MutationObserver(plan).observe(chat, { childList: true, subtree: true });
     plan();
   }

@@ -70,7 +70,7 @@ def kinds(server: Server, message: str) -> Counter[str]:
 
 
 def dwell(server: Server, message: str) -> float:
-    return sum(s.amount for s in stored(server, Signal, message) if s.kind == "dwell_ms")
+    return sum(float(s.amount) for s in stored(server, Signal, message) if s.kind == "dwell_ms")
 
 
 def test_dwell_is_the_time_that_was_looked_over_every_way_to_leave(
@@ -163,7 +163,7 @@ def test_what_a_person_writes_next_is_noted_once_and_on_the_answer_above(
             expect(page.locator(".bot-row .message").last).to_contain_text("word3")
             page.locator("#box .stop-button").click()
         answered(page, count)
-        noted[ident(page)] = Counter(expected, reach=1)
+        noted[ident(page)] = Counter({**expected, "reach": 1})
 
     send("why is the sky blue", follow_up=1, rephrase=1)
     send("why is the sky so blue", follow_up=1, thank=1)
