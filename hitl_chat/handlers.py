@@ -25,6 +25,9 @@ Who = dict[str, str | None] | None
 """What the browser keeps: the rater's token and the open conversation."""
 Turns = list[dict[str, Any]]
 WRITING = {"writing": True}
+RECENT = 40
+"""Messages that a page shows of a long conversation until it asks for all: Gradio draws every one
+of them anew with each word."""
 
 
 @dataclass(frozen=True)
@@ -113,11 +116,12 @@ class Handlers:
                 return gr.skip(), gr.skip()
         return self.show(who), gr.Textbox(submit_btn=True, stop_btn=False)
 
-    def show(self, who: Who) -> Turns:
+    def show(self, who: Who, limit: int | None = RECENT) -> Turns:
         """Read the open conversation back."""
         token, conversation = _parts(who)
         try:
-            return self._turns(self._service.rater(token), conversation) if conversation else []
+            rater = self._service.rater(token)
+            return self._turns(rater, conversation, limit) if conversation else []
         except (BadToken, NotYours):
             return []
 
@@ -129,7 +133,7 @@ class Handlers:
                 self._service.stop(self._service.rater(token), conversation)
 
     def pick(self, who: Who, event: gr.EventData) -> Turns:
-        """Another draft of an answer was looked at, or the page wants what is stored."""
+        """Another draft of an answer was looked at, or the page wants what is stored, or all of it."""
         message = event._data.get("message")
         if message:
             token, _ = _parts(who)
@@ -137,7 +141,7 @@ class Handlers:
                 self._service.pick_draft(self._service.rater(token), str(message))
             except CLEAR_ERRORS as error:
                 _warn("Not shown", error)
-        return self.show(who)
+        return self.show(who, None if event._data.get("all") else RECENT)
 
     def undo(self, text: str, who: Who) -> tuple[Turns, Any]:
         """Take the last question back into the box, unless something is being typed there."""
@@ -170,8 +174,10 @@ class Handlers:
             conversation = self._service.start(token).conversation
         return Visitor(rater, token, conversation)
 
-    def _turns(self, rater: str, conversation: str) -> Turns:
-        return [_turn(one) for one in self._service.show(rater, conversation)]
+    def _turns(self, rater: str, conversation: str, limit: int | None = RECENT) -> Turns:
+        shown = self._service.show(rater, conversation)
+        earlier = max(0, len(shown) - limit) if limit else 0
+        return [_turn(one, earlier) for one in shown[earlier:]]
 
     def _keys(self, visitor: Visitor) -> dict[str, Any]:
         """Return what the page's scripts need."""
@@ -201,8 +207,9 @@ def _metadata(message: str, facts: dict[str, Any]) -> dict[str, str]:
     return {"id": message, "log": json.dumps(facts)}
 
 
-def _turn(one: Shown) -> dict[str, Any]:
+def _turn(one: Shown, earlier: int) -> dict[str, Any]:
     facts = {
+        "earlier": earlier,
         "version": one.version,
         "rating": one.rating,
         "drafts": list(one.drafts),

@@ -6,7 +6,7 @@
   const ENDED = { stop: 'stopped', closed: 'interrupted', error: 'broke off', length: 'cut at the limit' };
   const NEAR = 160;
   const bars = new Map(), given = new Map();   // by message id; ratings given since the page was read
-  let trigger = () => {}, keys = { reasons: [], guidelines: [] }, turns = [], refocus = null, planned = 0;
+  let trigger = () => {}, keys = { reasons: [], guidelines: [] }, turns = [], refocus = null, planned = 0, all = false;
 
   class Bar {
     constructor(id) {
@@ -67,7 +67,7 @@
 
     call(name, ...data) { return call(name, keys.token, this.id, ...data); }
     choose(...verdict) { return call('choose', keys.token, ...verdict); }
-    reread() { trigger('select', {}); window.hitlStatus.look(); }
+    reread() { trigger('select', { all }); window.hitlStatus.look(); }
 
     tell(text, wrong = false, shown = true) {
       this.note.hidden = !shown;
@@ -139,7 +139,7 @@
     pick(step, name) {
       const message = this.facts.drafts[this.facts.place + step];
       if (document.activeElement === this[name]) refocus = { message, name };
-      trigger('select', { message });
+      trigger('select', { message, all });
     }
   }
 
@@ -152,11 +152,15 @@
     return { id, role: message.role, text, facts };
   }
 
+  const earlier = make('div', { cls: 'note earlier', hidden: true },
+    link('Show earlier messages', () => { all = true; trigger('select', { all }); }));
   function place() {
     planned = 0;
     const rows = document.querySelectorAll('#chat .message-row'), shown = new Map();
     const log = document.querySelector('#chat .bubble-wrap');
     const near = log && log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
+    earlier.hidden = !(turns[0] && turns[0].facts.earlier);
+    if (log && earlier.parentElement !== log) log.prepend(earlier);
     const busy = turns.some(turn => turn.facts.writing);
     if (rows.length !== turns.length) return;  // Gradio is still drawing; its next change calls again
     rows.forEach((row, at) => {

@@ -5,20 +5,21 @@
   const EVERY_MS = 3000, PHASES = ['mark', 'targets', 'fit', 'update', 'gate', 'publish'];
   const NAMES = { mark: 'collecting', targets: 'preparing', fit: 'fitting the reward', update: 'practising',
     gate: 'checking the result', publish: 'publishing' };
+  const say = window.hitlSay;
   let looking = false;
 
-  const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
+  const waiting = (n, then) => say(`{n} ${n === 1 ? 'piece' : 'pieces'} of feedback waiting; ${then}`, { n });
   const overall = run => (Math.max(0, PHASES.indexOf(run.phase)) + run.progress) / PHASES.length;
   function headline(status) {
     const { running, feedback, next_training: next, problem } = status;
-    if (running) return `Learning now: ${NAMES[running.phase] || running.phase}, ${Math.round(running.progress * 100)}%`;
-    if (problem) return 'A new version was refused; the one before keeps serving';
-    if (next.trainer === 'off') return `${plural(feedback.waiting, 'piece')} of feedback waiting; training is switched off`;
-    if (!next.missing) return `${plural(feedback.waiting, 'piece')} of feedback waiting; training starts shortly`;
-    return `${feedback.waiting} of ${next.after} pieces of feedback until the next training`;
+    if (running) return say('Learning now: {phase}, {share}%', { phase: say(NAMES[running.phase] || running.phase), share: Math.round(running.progress * 100) });
+    if (problem) return say('A new version was refused; the one before keeps serving');
+    if (next.trainer === 'off') return waiting(feedback.waiting, 'training is switched off');
+    if (!next.missing) return waiting(feedback.waiting, 'training starts shortly');
+    return say('{n} of {after} pieces of feedback until the next training', { n: feedback.waiting, after: next.after });
   }
   function lastCycle(cycle) {
-    if (!cycle) return 'none so far';
+    if (!cycle) return say('none so far');
     const reasons = (cycle.verdict && cycle.verdict.reasons) || [];
     const end = cycle.version && cycle.status === 'promoted' ? ` as ${cycle.version}` : '';
     return [`cycle ${cycle.id} ${cycle.status}${end}`, cycle.error, ...[].concat(reasons)].filter(Boolean).join('; ');
@@ -41,7 +42,7 @@
     if (status.running) bar.value = overall(status.running);
     list.replaceChildren(...facts(status).flatMap(([name, value]) => {
       const term = document.createElement('dt'), text = document.createElement('dd');
-      term.textContent = name; text.textContent = String(value);
+      term.textContent = say(name); text.textContent = String(value);
       return [term, text];
     }));
   }

@@ -40,7 +40,17 @@
     'Means what the original means.': '意思与原文一致。', 'Could have been written in this language.': '像是用这种语言写的。',
     'Keeps tone, names and terms.': '保留语气、名称和术语。', 'Runs and does what was asked.': '能运行,并做到所要求的。',
     'Handles the cases that were named.': '处理了所说的各种情况。', 'A colleague would understand and keep it.': '同事看得懂,也愿意保留。',
-    'Send': '发送', 'Stop': '停止', 'New conversation': '新对话', 'Type a message': '输入消息', 'Message': '消息',
+    '{n} piece of feedback waiting; training is switched off': '{n} 条反馈在等待;训练已关闭',
+    '{n} pieces of feedback waiting; training is switched off': '{n} 条反馈在等待;训练已关闭',
+    '{n} piece of feedback waiting; training starts shortly': '{n} 条反馈在等待;训练即将开始',
+    '{n} pieces of feedback waiting; training starts shortly': '{n} 条反馈在等待;训练即将开始',
+    '{n} of {after} pieces of feedback until the next training': '距下次训练:{n}/{after} 条反馈',
+    'Learning now: {phase}, {share}%': '正在学习:{phase},{share}%', 'collecting': '收集', 'preparing': '准备',
+    'fitting the reward': '拟合奖励', 'practising': '练习', 'checking the result': '检验结果', 'publishing': '发布',
+    'A new version was refused; the one before keeps serving': '新版本被拒绝;之前的版本继续服务', 'none so far': '还没有',
+    'Serving now': '正在服务', 'Feedback so far': '至今的反馈', 'Waiting for a training': '等待训练', 'Last training': '上次训练',
+    'Running': '进行中', 'Problem': '问题',
+    'Show earlier messages': '显示更早的消息', 'Send': '发送', 'Stop': '停止', 'New conversation': '新对话', 'Type a message': '输入消息', 'Message': '消息',
     'Ask something. Rate, edit or redo the answers: the model learns from that.': '问点什么吧。评价、修改或重做回答:模型会从中学习。',
   };
   const chinese = (navigator.language || '').toLowerCase().startsWith('zh');
