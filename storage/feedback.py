@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from storage import conversations, cycles, guidelines
+from storage import conversations, cycles, guidelines, reviews
 from storage.models import Beacon, Feedback, Message, Signal
 
 MAX_COMMENT = 2_000
@@ -181,7 +181,8 @@ def current_ratings(s: Session, message_ids: Iterable[str]) -> dict[str, Feedbac
 def opinions(s: Session, version: str, since: datetime | None = None) -> list[Opinion]:
     """Return what people think of a version's answers, of those given from `since` on, if named.
 
-    The newest rating of an answer counts, and of one rater the first `MOST_OPINIONS`.
+    The newest rating of an answer counts, unless the owner excluded it, and of one rater the first
+    `MOST_OPINIONS`.
     """
     newest = (
         select(func.max(Feedback.id))
@@ -194,7 +195,7 @@ def opinions(s: Session, version: str, since: datetime | None = None) -> list[Op
     place = func.row_number().over(partition_by=Feedback.rater_id, order_by=Feedback.id)
     rated = (
         select(Feedback.id, Feedback.rater_id, Feedback.value, place.label("place"))
-        .where(Feedback.id.in_(newest), Feedback.value != 0)
+        .where(Feedback.id.in_(newest), Feedback.value != 0, reviews.counts(Feedback))
         .subquery()
     )
     chosen = select(rated).where(rated.c.place <= MOST_OPINIONS).order_by(rated.c.id)

@@ -172,6 +172,27 @@ class Beacon(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class Review(Base):
+    """What the owner decided about an answer. Append-only; the newest row of a kind counts.
+
+    `kind` is one of
+    - `exclusion`: `value` 1 leaves out all that was said and done about it, for a `reason`; 0 doesn't;
+    - `gold`: what the owner thinks of it, `value` 1 or -1, or 0 for taken back.
+    """
+
+    __tablename__ = "reviews"
+    __table_args__ = NEVER_REUSED
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    message_id: Mapped[str] = mapped_column(
+        ForeignKey("messages.id", ondelete="CASCADE"), index=True
+    )
+    kind: Mapped[str] = mapped_column(String(16))
+    value: Mapped[int]
+    reason: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Cycle(Base):
     """One attempt to turn feedback into a better adapter, kept whatever came of it."""
 

@@ -1,7 +1,8 @@
 """Conversations with all that was said about them, read in portions. Knows no data set format.
 
 Of each rating, edit and choice the newest counts. A prompt is what the model was given: an earlier
-answer that had been edited by then stands in it as edited.
+answer that had been edited by then stands in it as edited. What the owner excluded isn't there at
+all, nor does it stand in a prompt.
 """
 
 from collections import defaultdict
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, String, cast, select
 from sqlalchemy.orm import Session
 
+from storage import reviews
 from storage.guidelines import HIGHEST, LOWEST
 from storage.models import Conversation, Feedback, Message, Signal
 
@@ -97,16 +99,12 @@ class Transcript:
 
 def read_rated(s: Session) -> Iterator[Transcript]:
     """Yield the conversations that hold feedback, oldest first."""
-    held = select(Message.conversation_id).join(Feedback, Feedback.message_id == Message.id)
-    return _read(s, s.scalars(_oldest_first().where(Conversation.id.in_(held))))
+    return _read(s, s.scalars(_oldest_first().where(Conversation.id.in_(_said()))))
 
 
 def read_noted(s: Session) -> Iterator[Transcript]:
     """Yield the conversations that hold feedback or signals, oldest first."""
-    about = select(Message.conversation_id)
-    said = about.join(Feedback, Feedback.message_id == Message.id)
-    done = about.join(Signal, Signal.message_id == Message.id)
-    either = Conversation.id.in_(said) | Conversation.id.in_(done)
+    either = Conversation.id.in_(_said()) | Conversation.id.in_(_done())
     return _read(s, s.scalars(_oldest_first().where(either)))
 
 
@@ -117,12 +115,10 @@ def read_all(s: Session) -> Iterator[Transcript]:
     empty all through those would make them stumble over the first item that comes later.
     """
     oldest = _oldest_first()
-    about = select(Message.conversation_id)
-    feedback = about.join(Feedback, Feedback.message_id == Message.id)
     leaders = (
-        feedback.where(cast(Feedback.reasons, String).like('[%"%]')),
-        feedback,
-        about.join(Signal, Signal.message_id == Message.id),
+        _said().where(cast(Feedback.reasons, String).like('[%"%]')),
+        _said(),
+        _done(),
     )
     ids = [s.scalar(oldest.where(Conversation.id.in_(one)).limit(1)) for one in leaders]
     return _read(s, dict.fromkeys([*filter(None, ids), *s.scalars(oldest)]))
@@ -130,6 +126,18 @@ def read_all(s: Session) -> Iterator[Transcript]:
 
 def _oldest_first() -> Select[str]:
     return select(Conversation.id).order_by(Conversation.created_at, Conversation.id)
+
+
+def _said() -> Select[str]:
+    """Choose the conversations with feedback."""
+    about = select(Message.conversation_id).join(Feedback, Feedback.message_id == Message.id)
+    return about.where(reviews.counts(Feedback))
+
+
+def _done() -> Select[str]:
+    """Choose the conversations with signals."""
+    about = select(Message.conversation_id).join(Signal, Signal.message_id == Message.id)
+    return about.where(reviews.counts(Signal))
 
 
 def _read(s: Session, conversations: Iterable[str]) -> Iterator[Transcript]:
@@ -147,7 +155,7 @@ def _portion(s: Session, ids: list[str]) -> Iterator[Transcript]:
     for conversation, row in s.execute(
         select(Message.conversation_id, Feedback)
         .join(Feedback, Feedback.message_id == Message.id)
-        .where(inside)
+        .where(inside, reviews.counts(Feedback))
         .order_by(Feedback.id)
     ):
         feedback[conversation].append(row)
@@ -155,7 +163,7 @@ def _portion(s: Session, ids: list[str]) -> Iterator[Transcript]:
     for conversation, seen in s.execute(
         select(Message.conversation_id, Signal)
         .join(Signal, Signal.message_id == Message.id)
-        .where(inside)
+        .where(inside, reviews.counts(Signal))
         .order_by(Signal.id)
     ):
         signals[conversation].append(seen)

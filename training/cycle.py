@@ -153,7 +153,7 @@ def learnable(session: Session, mark: int, signal: int) -> tuple[Targets, dict[s
     """Return the targets of what was said up to `mark`, and the figures of what was done by then.
 
     What was done, up to a signal, has targets too once it is trusted. With both ids, which the
-    journal keeps, the same comes out again later.
+    journal keeps, the same comes out again later, unless the owner has excluded or restored some.
     """
     if not signal:
         return targets.build(_frozen(transcripts.read_rated(session), mark, signal)), {}
