@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 
-from training import rankings, reward_head
+from training import rankings, reward_head, slices
+from training.calibration import Foretold, calibrate
 from training.feature_cache import FeatureCache, Item
-from training.targets import Targets
+from training.targets import Rated, Targets
 
 ENOUGH_HELDOUT = 5
 """Liked and disliked held-out answers below which the head's AUC says nothing."""
@@ -28,11 +29,26 @@ def fit(
     metrics: dict[str, Any] = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc"))
     if heldout.labels:
         metrics |= rankings.evaluate(head.mean, unseen, kept_back)
+        metrics |= _beside(heldout.rated, head.mean(unseen[kept_back.rows]).tolist())
         head = reward_head.fit(features, labels.followed_by(kept_back), caution)
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
     metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
     return head, metrics
+
+
+def _beside(rated: list[Rated], scores: list[float]) -> dict[str, Any]:
+    """Return how scores stand beside likes: by their height, and by the kind of answer."""
+    liked = [one.target >= 0.5 for one in rated]
+    told = [
+        Foretold(score, score, like, one.place.conversation)
+        for one, score, like in zip(rated, scores, liked, strict=True)
+    ]
+    scored = [
+        slices.Scored(one.turns[-1]["content"], one.answer, score, like)
+        for one, score, like in zip(rated, scores, liked, strict=True)
+    ]
+    return {"calibration": calibrate(told).as_json(), "slices": slices.compare(scored)}
 
 
 def _items(found: Targets) -> list[Item]:

@@ -56,6 +56,9 @@ def test_ratings_become_a_served_adapter_that_peft_loads(shop: Workshop) -> None
     assert (row.status, row.version) == ("promoted", outcome.version)
     assert row.reward is not None
     assert {"accuracy", "precision", "recall", "f1", "auc"} <= set(row.reward)
+    ratings = row.reward["ratings"]
+    assert row.reward["calibration"]["likes"] + row.reward["calibration"]["dislikes"] == ratings
+    assert [group["answers"] for group in row.reward["slices"]["script"]] == [ratings]
     assert row.ppo is not None
     assert {"approx_kl", "clipfrac", "entropy", "explained_variance"} <= set(row.ppo["history"][0])
     assert row.ppo["weight_change"] > 0
