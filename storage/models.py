@@ -134,6 +134,7 @@ class Feedback(Base):
 
     __table_args__ = (
         Index("ix_feedback_rater_id_message_id", "rater_id", "message_id"),
+        Index("ix_feedback_kind_message_id", "kind", "message_id"),
         NEVER_REUSED,
     )
 

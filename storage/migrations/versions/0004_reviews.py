@@ -1,4 +1,4 @@
-"""What the owner decides about answers."""
+"""What the owner decides about answers, and an index that finds the newest ratings."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Make the table and the index."""
     op.create_table(
         "reviews",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -29,3 +29,4 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_reviews_message_id", "reviews", ["message_id"])
+    op.create_index("ix_feedback_kind_message_id", "feedback", ["kind", "message_id"])
