@@ -19,9 +19,9 @@ def theme() -> gr.themes.Base:
     )
 
 
-def style() -> str:
-    """Return the style sheet."""
-    return (ASSETS / "style.css").read_text()
+def style(*more: str) -> str:
+    """Return the style sheet that both pages share, and more of them."""
+    return "\n".join((ASSETS / name).read_text() for name in ("style.css", *more))
 
 
 def scripts() -> str:

@@ -43,6 +43,13 @@ def _story(status: Mapping[str, Any]) -> str:
     return f'<p id="trial">{html.escape(str(line))}</p>' if line else ""
 
 
+def announcement(status: Mapping[str, Any]) -> str:
+    """Return what is read out to who can't see it: few words, which change seldom."""
+    cycle = status["running"]
+    phase = f"training is in phase {html.escape(cycle['phase'])}" if cycle else "no training runs"
+    return f"Version {html.escape(str(status['version']))} serves; {phase}."
+
+
 def running(cycle: Mapping[str, Any] | None) -> str:
     """Return how far the running cycle is."""
     if cycle is None:
@@ -56,7 +63,7 @@ def running(cycle: Mapping[str, Any] | None) -> str:
     detail = html.escape(str(cycle["detail"] or ""))
     return (
         f"<p>Cycle {int(cycle['id'])}: {html.escape(cycle['phase'])}, {cycle['progress']:.0%}. "
-        f'{detail}</p><progress value="{share}" max="1"></progress><ol class="steps">{steps}</ol>'
+        f'{detail}</p><progress aria-label="This phase" value="{share}" max="1"></progress><ol class="steps">{steps}</ol>'
     )
 
 
@@ -67,9 +74,9 @@ def versions(known: Sequence[Adapter], serving: Sequence[Serving], served: str) 
         for a in known
     ]
     rows.append((BASE_VERSION, NONE, NONE, NONE, _serves(BASE_VERSION, served)))
-    names = ("Version", "From", "Cycle", "Made", "")
+    names = ("Version", "From", "Cycle", "Made", "Serves")
     changes = [(_when(s.created_at), s.version, s.reason) for s in serving]
-    return _table("Versions", names, rows) + _table("Served", ("Since", "Version", "Why"), changes)
+    return table("Versions", names, rows) + table("Served", ("Since", "Version", "Why"), changes)
 
 
 def cycles(recent: Sequence[Cycle]) -> str:
@@ -80,36 +87,28 @@ def cycles(recent: Sequence[Cycle]) -> str:
             c.status,
             c.version,
             why(c.verdict, c.error),
-            _figures(c.counts),
+            figures(c.counts),
             _when(c.finished_at or c.started_at),
         )
         for c in recent
     ]
-    return _table("Cycles", ("Cycle", "Result", "Version", "Why", "Feedback", "Ended"), rows)
+    return table("Cycles", ("Cycle", "Result", "Version", "Why", "Feedback", "Ended"), rows)
 
 
 def rewards(recent: Sequence[Cycle]) -> str:
     """Return how well each retrained reward head told liked from disliked held-out answers."""
     rows = [
-        (c.id, *(_figure((c.reward or {}).get(name)) for name in REWARD_FIGURES), _figures(c.ppo))
+        (c.id, *(figure((c.reward or {}).get(name)) for name in REWARD_FIGURES), figures(c.ppo))
         for c in recent
         if c.reward
     ]
     names = [name.replace("_", " ") for name in REWARD_FIGURES]
-    return _table("Reward head, on held-out feedback", ("Cycle", *names, "update"), rows)
+    return table("Reward head, on held-out feedback", ("Cycle", *names, "update"), rows)
 
 
-def implicit(recent: Sequence[Cycle]) -> str:
+def trust(found: Mapping[str, Any]) -> str:
     """Return how well gestures foretold thumbs when a cycle last looked, and whether they train."""
-    looked = (c.counts["implicit"] for c in recent if c.counts and "implicit" in c.counts)
-    found: Mapping[str, Any] = next(looked, {})
-    rows = [
-        (f"{one['foretold']:.0%}", f"{one['liked']:.0%}", one["ratings"])
-        for one in found.get("bins", ())
-    ]
-    names = ("Foretold to be liked", "Were liked", "Ratings")
-    table = _table("Implicit signals, against ratings they hadn't seen", names, rows)
-    return f'<p id="implicit">{html.escape(_trust(found))}</p>{table}'
+    return f'<p id="implicit">{html.escape(_trust(found))}</p>'
 
 
 def why(verdict: Mapping[str, Any] | None, error: str | None) -> str:
@@ -119,7 +118,7 @@ def why(verdict: Mapping[str, Any] | None, error: str | None) -> str:
     reasons = (verdict or {}).get("reasons")
     if isinstance(reasons, list) and reasons:
         return "; ".join(str(reason) for reason in reasons)
-    return _figures(verdict)
+    return figures(verdict)
 
 
 def _trust(found: Mapping[str, Any]) -> str:
@@ -141,25 +140,34 @@ def _when(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else NONE
 
 
-def _figures(values: Mapping[str, Any] | None) -> str:
+def figures(values: Mapping[str, Any] | None) -> str:
     """Return the plain figures of a JSON object on one line; nested ones are left out."""
     plain = {k: v for k, v in (values or {}).items() if isinstance(v, int | float | str)}
-    return ", ".join(f"{name.replace('_', ' ')} {_figure(value)}" for name, value in plain.items())
+    return ", ".join(f"{name.replace('_', ' ')} {figure(value)}" for name, value in plain.items())
 
 
-def _figure(value: object) -> str:
+def figure(value: object) -> str:
+    """Return a figure as people read it."""
     if value is None:
         return NONE
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-def _table(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+def table(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table under its title."""
+    return (
+        f'<section class="sheet"><h2>{html.escape(title)}</h2>{grid(title, names, rows)}</section>'
+    )
+
+
+def grid(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table alone; `title` is its name for who can't see it."""
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
     body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
     empty = f'<tr><td class="quiet" colspan="{len(names)}">Nothing yet.</td></tr>'
     return (
-        f'<section class="sheet"><h2>{html.escape(title)}</h2><div tabindex="0"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body or empty}</tbody></table></div></section>"
+        f'<div class="grid" tabindex="0" role="region" aria-label="{html.escape(title)}"><table>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body or empty}</tbody></table></div>"
     )
 
 

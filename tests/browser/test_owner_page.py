@@ -1,54 +1,56 @@
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy.orm import Session
 
-from storage import adapters, cycles
-from tests.browser.conftest import SCREENSHOTS, answered, ask
+from benchmarks.history import fill
+from storage import adapters, cycles, reviews
+from storage.reviews import Decided
+from tests.browser import axe
+from tests.browser.conftest import SCREENSHOTS
 from tests.server import Server
+from tests.storage.people import Person
 
 pytestmark = pytest.mark.browser
 PASSWORD = "let me in"
-IMPLICIT = {
-    "auc": 0.71, "low": 0.58, "high": 0.82, "likes": 23, "dislikes": 20, "trusted": False,
-    "bins": [{"ratings": 43, "foretold": 0.5, "liked": 0.53}],
-}  # fmt: skip
-REWARD = {"accuracy": 0.875, "precision": 0.9, "recall": 0.8, "f1": 0.847, "auc": 0.93}
+TABS = {
+    "Feedback": "#liking svg",
+    "Training": "#curves svg",
+    "Versions": "#versions table",
+    "Review": "#queue label",
+    "Raters and bias": "#bias svg",
+    "Export": "#export",
+}
+"""With what is seen once a tab is there."""
 REASONS = ["wins 31% of comparisons <b>only</b>", "distinct-2 fell to 0.61"]
 
 
 @pytest.fixture(scope="module")
 def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with a password and two trainings behind it."""
+    """A server with a password and a history behind it."""
     server = Server(tmp_path_factory.mktemp("owner") / "data", HITL_ADMIN_PASSWORD=PASSWORD).start()
-    (server.home.adapters / "v-0001").mkdir()
-    database = server.database()
-    database.write(history)
-    database.close()
+    with closing(server.database()) as database:
+        database.write(lambda s: fill(s, 1_000, 400))
+        person = Person(database)
+        person.rate(person.ask("Where is Lyon?", "In Spain")[0], -1, comment="Look at a map")
+        database.write(refused_and_running)
+        with database.read() as session:
+            for adapter in adapters.versions(session):
+                (server.home.adapters / adapter.version).mkdir()
     yield server
     assert server.end() == 0
 
 
-def history(s: Session) -> None:
-    first = cycles.open_cycle(s, 0)
-    adapters.add(s, "v-0001", "base", "scripted-base", first.id)
-    figures = {"approx_kl": 0.02, "clipfrac": 0.11}
-    cycles.close(s, first.id, "promoted", version="v-0001", reward=REWARD, ppo=figures)
-    adapters.serve(s, "v-0001", "promoted by cycle 1")
-    second = cycles.open_cycle(s, 0)
-    cycles.close(
-        s,
-        second.id,
-        "refused",
-        verdict={"reasons": REASONS},
-        reward=REWARD,
-        counts={"implicit": IMPLICIT},
-    )
-    third = cycles.open_cycle(s, 0)
-    cycles.advance(s, third.id, "fit", 0.5, "fitting on 40 answers")
+def refused_and_running(s: Session) -> None:
+    refused = cycles.open_cycle(s, 0)
+    cycles.close(s, refused.id, "refused", verdict={"reasons": REASONS})
+    running = cycles.open_cycle(s, 0)
+    cycles.advance(s, running.id, "fit", 0.5, "fitting on 40 answers")
 
 
 def owner_page(context: BrowserContext, server: Server) -> Page:
@@ -58,57 +60,136 @@ def owner_page(context: BrowserContext, server: Server) -> Page:
     page.get_by_label("username").fill("owner")
     page.get_by_label("password").fill(PASSWORD)
     page.get_by_role("button", name="Login").click()
-    expect(page.locator("#cycles table").first).to_be_visible()
+    expect(page.locator("#liking svg").first).to_be_visible()
     return page
 
 
-def test_the_owner_sees_versions_cycles_and_reasons_and_rolls_back(
-    browser: Browser, owned: Server
-) -> None:
-    page = owner_page(browser.new_context(viewport={"width": 1440, "height": 1000}), owned)
-    expect(page.locator("#versions")).to_contain_text("v-0001")
+def open_tab(page: Page, name: str) -> None:
+    """Open a tab with its button; on a phone the last ones are in a menu."""
+    tab = page.get_by_role("tab", name=name, exact=True)
+    if not tab.is_visible():
+        page.locator(".overflow-menu > button").click()
+        tab = page.locator(".overflow-dropdown button", has_text=name)
+    tab.click()
+    expect(page.locator(TABS[name]).first).to_be_visible()
+
+
+@pytest.fixture
+def page(browser: Browser, owned: Server) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1440, "height": 1000}, accept_downloads=True)
+    yield owner_page(context, owned)
+    context.close()
+
+
+def test_the_owner_sees_versions_cycles_and_reasons_and_rolls_back(page: Page) -> None:
+    expect(page.locator("#liking")).to_contain_text("Feedback by day")
+    expect(page.locator("#running")).to_contain_text("fit, 50%. fitting on 40 answers")
+    expect(page.locator("#announced")).to_contain_text("training is in phase fit")
+    expect(page.locator("#announced")).to_have_attribute("aria-live", "polite")
+    open_tab(page, "Training")
     expect(page.locator("#cycles")).to_contain_text(REASONS[0])  # as text, not as markup
-    expect(page.locator("#cycles")).to_contain_text("0.875")
-    expect(page.locator("#implicit")).to_contain_text("0.71 (0.58 to 0.82) against 43 ratings")
-    expect(page.locator("#running")).to_contain_text("Cycle 3: fit, 50%. fitting on 40 answers")
-    page.screenshot(path=_shots("owner-1440-light"), full_page=True)
+    expect(page.locator("#cycles")).to_contain_text("Implicit signals: AUC")
+    open_tab(page, "Versions")
+    before, newest = (page.locator("#versions tr").nth(place) for place in (2, 1))
+    expect(newest).to_contain_text("serves now")
     page.locator("#roll-back").click()
-    expect(page.locator("#versions tr", has_text="serves now")).to_contain_text("base")
-    expect(page.locator("#versions")).to_contain_text("rolled back by hand from v-0001")
+    expect(before).to_contain_text("serves now")
+    expect(page.locator("#versions")).to_contain_text("rolled back by hand from")
     page.get_by_label("Version", exact=True).click()
-    page.get_by_role("option", name="v-0001").click()
+    page.get_by_role("option").first.click()
     page.locator("#serve").click()
-    expect(page.locator("#versions tr", has_text="serves now")).to_contain_text("v-0001")
-    page.context.close()
+    expect(newest).to_contain_text("serves now")
 
 
-def test_the_owner_downloads_a_data_set(browser: Browser, owned: Server) -> None:
-    chat = browser.new_page()
-    chat.goto(owned.url)
-    ask(chat, "export this")
-    answered(chat)
-    chat.get_by_role("button", name="Good answer").click()
-    expect(chat.get_by_text("Thanks.")).to_be_visible()
-    page = owner_page(browser.new_context(accept_downloads=True), owned)
+def test_the_curves_of_an_earlier_cycle_can_be_looked_at(page: Page) -> None:
+    open_tab(page, "Training")
+    page.get_by_label("Update of cycle").click()
+    page.get_by_role("option", name="3", exact=True).click()
+    expect(page.locator("#curves")).to_contain_text("Cycle 3 ended its update with")
+    page.locator("#curves summary").first.click()
+    expect(page.locator("#curves table").first).to_be_visible()
+
+
+def test_an_answer_is_found_read_excluded_and_restored_by_keyboard(
+    page: Page, owned: Server
+) -> None:
+    open_tab(page, "Review")
+    page.get_by_label("Search words").fill("a MAP")
+    page.keyboard.press("Enter")
+    expect(page.locator("#queue label")).to_have_count(1)
+    page.locator("#queue input").focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#context")).to_contain_text("disliked it: Look at a map")
+    page.get_by_role("button", name="Exclude").click()
+    expect(page.get_by_text("Give a reason")).to_be_visible()
+    page.get_by_label("Reason to exclude it").fill("a joke <b>")
+    page.get_by_role("button", name="Exclude").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#context")).to_contain_text("Excluded: a joke <b>")
+    with closing(owned.database()) as database, database.read() as session:
+        [out] = session.scalars(reviews.excluded())
+    page.get_by_role("button", name="Restore").click()
+    expect(page.locator("#context")).not_to_contain_text("Excluded")
+    expect(page.locator("#context")).to_contain_text("Where is Lyon?")
+    page.get_by_label("Bad", exact=True).check()
+    expect(page.locator("#context")).to_contain_text("You rated it bad")
+    with closing(owned.database()) as database, database.read() as session:
+        assert reviews.decided(session, out) == Decided(None, -1)
+
+
+def test_the_next_page_of_the_queue_has_older_answers(page: Page) -> None:
+    open_tab(page, "Review")
+    first = page.locator("#queue label").first
+    newest = first.inner_text()
+    page.get_by_role("button", name="Older").click()
+    expect(first).not_to_have_text(newest)
+    page.get_by_role("button", name="Newest").click()
+    expect(first).to_have_text(newest)
+
+
+def test_the_owner_downloads_a_data_set(page: Page) -> None:
+    open_tab(page, "Export")
     page.get_by_label("Data set").click()
     page.get_by_role("option", name="trl-unpaired").click()
     with page.expect_download() as download:
         page.locator("#export").click()
     assert download.value.suggested_filename == "trl-unpaired.jsonl"
     rows = [json.loads(line) for line in Path(download.value.path()).read_text().splitlines()]
-    assert [row["label"] for row in rows] == [True]
-    page.context.close()
-    chat.close()
+    assert len(rows) == 401
 
 
-def test_the_owners_page_fits_a_phone_in_the_dark(browser: Browser, owned: Server) -> None:
-    phone = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme="dark")
-    page = owner_page(phone, owned)
-    expect(page.locator("#versions")).to_contain_text("v-0001")
-    page.screenshot(path=_shots("owner-360-dark"), full_page=True)
-    root = "document.documentElement"
-    assert not page.evaluate(f"{root}.scrollWidth > {root}.clientWidth")
-    page.context.close()
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_every_tab_fits_and_axe_finds_nothing_grave(
+    browser: Browser, owned: Server, width: int, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page = owner_page(context, owned)
+    for name in TABS:
+        open_tab(page, name)
+        if name == "Review":
+            page.locator("#queue label").first.click()
+            expect(page.locator("#context")).to_contain_text("What was said")
+        SCREENSHOTS.mkdir(exist_ok=True)
+        shot = f"owner-{name.split()[0].lower()}-{width}-{scheme}.png"
+        page.screenshot(path=SCREENSHOTS / shot, full_page=True, animations="disabled")
+        root = "document.documentElement"
+        assert not page.evaluate(f"{root}.scrollWidth > {root}.clientWidth")
+        assert axe.grave(page) == []
+        assert too_small(page) == []
+    context.close()
+
+
+def too_small(page: Page) -> list[str]:
+    """What can be pressed and is less than 24 px wide or high; a radio button's label is its target."""
+    kinds = ("button:not(.visually-hidden *)", "summary", "a", "label:has(input)")
+    targets = page.locator(", ".join(f"{kind}:visible" for kind in kinds))
+    boxes = [(one.bounding_box(), one) for one in targets.all()]
+    return [
+        one.evaluate("e => e.outerHTML")
+        for box, one in boxes
+        if box and min(box["width"], box["height"]) < 24
+    ]
 
 
 def test_without_the_password_nothing_of_it_is_reached(browser: Browser, owned: Server) -> None:
@@ -116,8 +197,3 @@ def test_without_the_password_nothing_of_it_is_reached(browser: Browser, owned: 
     answer = page.request.get(f"{owned.url}/admin/config")
     assert answer.status == 401
     page.close()
-
-
-def _shots(name: str) -> Path:
-    SCREENSHOTS.mkdir(exist_ok=True)
-    return SCREENSHOTS / f"{name}.png"

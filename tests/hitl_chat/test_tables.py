@@ -13,7 +13,6 @@ STATUS: dict[str, Any] = {
 }
 IMPLICIT: dict[str, Any] = {
     "auc": 0.712, "low": 0.58, "high": 0.823, "likes": 23, "dislikes": 20, "trusted": True,
-    "bins": [{"ratings": 22, "foretold": 0.31, "liked": 0.364}, {"ratings": EVIL, "foretold": 0.7, "liked": 0.75}],
 }  # fmt: skip
 
 
@@ -31,7 +30,7 @@ def test_nothing_leaves_unescaped() -> None:
         tables.running(running),
         tables.cycles([evil]),
         tables.rewards([evil]),
-        tables.implicit([cycle(counts={"implicit": IMPLICIT})]),
+        tables.announcement({**STATUS, "running": running}),
         tables.versions([adapter], [Serving(version=EVIL, reason=EVIL, created_at=now())], EVIL),
     ]
     assert all("<script" not in page for page in pages)
@@ -73,19 +72,21 @@ def test_cycles_without_a_reward_head_are_left_out_of_its_table() -> None:
 
 
 def test_the_owner_is_told_how_far_signals_can_be_trusted() -> None:
-    shown = tables.implicit([cycle(), cycle(counts={"implicit": IMPLICIT})])
-    assert "Implicit signals: AUC 0.71 (0.58 to 0.82) against 43 ratings: used." in shown
-    assert shown.index("31%") < shown.index("36%") < shown.index("22")
-    doubted = {**IMPLICIT, "trusted": False}
-    assert "against 43 ratings: not used yet." in tables.implicit(
-        [cycle(counts={"implicit": doubted}), cycle(counts={"implicit": IMPLICIT})]
-    )
+    assert "AUC 0.71 (0.58 to 0.82) against 43 ratings: used." in tables.trust(IMPLICIT)
+    assert "against 43 ratings: not used yet." in tables.trust({**IMPLICIT, "trusted": False})
 
 
 def test_signals_without_ratings_beside_them_are_told_of() -> None:
-    assert "no training has seen any yet" in tables.implicit([cycle(counts={"prompts": 3})])
-    alone = {**IMPLICIT, "auc": None, "low": None, "high": None, "bins": [], "likes": 2}
-    alone["dislikes"] = 0
-    shown = tables.implicit([cycle(counts={"implicit": alone})])
-    assert "2 ratings beside them say too little: not used yet." in shown
-    assert "Nothing yet." in shown
+    assert "no training has seen any yet" in tables.trust({})
+    alone = {**IMPLICIT, "auc": None, "low": None, "high": None, "likes": 2, "dislikes": 0}
+    assert "2 ratings beside them say too little: not used yet." in tables.trust(alone)
+
+
+def test_what_is_read_out_changes_with_the_phase_alone() -> None:
+    quiet = {"version": "v2", "running": None}
+    assert tables.announcement(quiet) == "Version v2 serves; no training runs."
+    told = {
+        tables.announcement({**quiet, "running": {"phase": "fit", "progress": share}})
+        for share in (0.1, 0.9)
+    }
+    assert told == {"Version v2 serves; training is in phase fit."}

@@ -1,0 +1,44 @@
+from hitl_chat import review
+from storage import queue, reviews
+from storage.database import Database
+from storage.models import Message
+from tests.storage.people import Person
+
+EVIL = "<script>alert(1)</script>"
+
+
+def shown(database: Database, message: Message) -> str:
+    with database.read() as session:
+        return review.shown(queue.context(session, message.id))
+
+
+def test_an_answer_is_shown_in_its_conversation_with_what_was_said(database: Database) -> None:
+    person = Person(database)
+    person.ask("Hi", "Hello")
+    answer, other = person.ask("When?", "Now", "Never")
+    person.rate(answer, -1, ["Too short"], "more, please")
+    person.rate(answer, 0)
+    person.edit(answer, "Now, at once")
+    person.choose(other, answer)
+    page = shown(database, answer)
+    order = ["Hi", "Hello", "When?", "Now", "Never", "disliked it: Too short; more, please"]
+    order += ["took the rating back", "wanted this instead: Now, at once", "chose the other draft"]
+    places = [page.index(text) for text in order]
+    assert places == sorted(places)
+
+
+def test_nothing_leaves_unescaped(database: Database) -> None:
+    person = Person(database)
+    answer, other = person.ask(EVIL, EVIL, EVIL)
+    person.rate(answer, 1, comment=EVIL)
+    person.edit(answer, EVIL)
+    database.write(lambda s: reviews.exclude(s, answer.id, EVIL))
+    page = shown(database, answer)
+    assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 6  # question, answer, draft, comment, edit, reason
+    assert other.id not in page
+
+
+def test_a_text_without_end_is_cut(database: Database) -> None:
+    answer = Person(database).ask("Hi", "x" * 3 * review.LONGEST)[0]
+    assert len(shown(database, answer)) < 2 * review.LONGEST
