@@ -1,8 +1,8 @@
 """The owner's page at /admin: what goes on, and tabs for all the rest. Knows nothing of the chat page.
 
 It is a Gradio app of its own, mounted beside the chat, so that one login covers all of it,
-handlers and files included. A tab's panels are read when it is opened, and again when a cycle has
-ended or another version serves.
+handlers and files included. A tab's panels are read when it is opened; those of trainings and versions
+again when a cycle has ended or another version serves.
 """
 
 import contextlib
@@ -104,7 +104,7 @@ def build(service: Service, database: Database) -> gr.Blocks:
         page.load(None, js=LIVE_REGION)
         live = [announced, overview, running, changed]
         gr.on([page.load, tick.tick], look.live, None, live, **AT_ONCE)
-        gr.on([page.load, first.select, changed.change], look.liking, None, liking, **AT_ONCE)
+        gr.on([page.load, first.select], look.liking, None, liking, **AT_ONCE)
         training = [done, cycle, curves]
         gr.on([trained.select, changed.change], look.training, None, training, **AT_ONCE)
         cycle.input(look.curves, cycle, curves, **AT_ONCE)
