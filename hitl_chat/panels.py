@@ -15,7 +15,7 @@ from storage.insight import Agreement
 from storage.models import Cycle
 
 SHOWN_DAYS, SHOWN_VERSIONS, SHOWN_CYCLES, SHOWN_RATERS = 60, 8, 50, 20
-SAID = ("likes", "dislikes", "edits", "choices")
+SAID = ("likes", "dislikes", "edits", "choices", "scores")
 REWARD_CURVES = ("auc", "accuracy", "f1")
 PPO_CURVES = {
     "score": "Score",
@@ -146,11 +146,11 @@ def _every_day(said: Sequence[insight.Day]) -> list[tuple[str, tuple[int, ...]]]
     """Return the newest days without a gap."""
     if not said:
         return []
-    known = {one.date: (one.likes, one.dislikes, one.edits, one.choices) for one in said}
+    known = {one.date: tuple(getattr(one, kind) for kind in SAID) for one in said}
     last = date.fromisoformat(said[-1].date)
     span = min(SHOWN_DAYS, (last - date.fromisoformat(said[0].date)).days + 1)
     days = [(last - timedelta(days=back)).isoformat() for back in range(span - 1, -1, -1)]
-    return [(day, known.get(day, (0, 0, 0, 0))) for day in days]
+    return [(day, known.get(day, (0,) * len(SAID))) for day in days]
 
 
 def _by_age(s: Session) -> list[insight.Liking]:

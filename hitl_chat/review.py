@@ -166,7 +166,11 @@ def _told(row: Feedback, context: Context) -> str:
         details = "; ".join([*(row.reasons or []), *filter(None, [row.comment])])
         return f"{when}: {said}{f': {details}' if details else ''}"
     if row.kind == "edit":
-        return f"{when}: wanted this instead: {(row.text or '')[:LONGEST]}"
+        wanted = f"wanted this instead: {row.text[:LONGEST]}" if row.text else "took the edit back"
+        return f"{when}: {wanted}"
+    if row.kind == "scores":
+        given = ", ".join(f"{criterion} {value}" for criterion, value in (row.scores or {}).items())
+        return f"{when}: {f'scored it: {given}' if given else 'took the scores back'}"
     chosen = "this one" if row.message_id == context.answer.id else "the other draft"
     alike = {"tie": "called both drafts alike", "both_bad": "called both drafts bad"}
     return f"{when}: {alike.get(row.verdict or '', f'chose {chosen}')}"

@@ -21,6 +21,7 @@ class Day:
     dislikes: int
     edits: int
     choices: int
+    scores: int
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def days(s: Session, limit: int) -> list[Day]:
         _number(Feedback.value < 0),
         _number(Feedback.kind == "edit"),
         _number(Feedback.kind == "choice"),
+        _number(Feedback.kind == "scores"),
     )
     standing = or_(Feedback.kind != "rating", Feedback.id.in_(_newest()))
     found = select(day, *columns).where(standing, reviews.counts(Feedback)).group_by(day)

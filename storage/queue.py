@@ -50,6 +50,7 @@ def kinds() -> Mapping[str, ColumnElement[bool]]:
         "with a comment": func.length(Feedback.comment) > 0,
         "edits": Feedback.kind == "edit",
         "choices": Feedback.kind == "choice",
+        "scores": Feedback.kind == "scores",
         "excluded": Feedback.message_id.in_(reviews.excluded()),
     }
 

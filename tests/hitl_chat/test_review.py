@@ -1,5 +1,5 @@
 from hitl_chat import review
-from storage import queue, reviews
+from storage import feedback, queue, reviews
 from storage.database import Database
 from storage.models import Message
 from tests.storage.people import Person
@@ -19,10 +19,13 @@ def test_an_answer_is_shown_in_its_conversation_with_what_was_said(database: Dat
     person.rate(answer, -1, ["Too short"], "more, please")
     person.rate(answer, 0)
     person.edit(answer, "Now, at once")
+    database.write(lambda s: feedback.score(s, person.id, answer.id, "dialogue-1", {"natural": 2}))
+    database.write(lambda s: feedback.take_back_edit(s, person.id, answer.id))
     person.choose(other, answer)
     page = shown(database, answer)
     order = ["Hi", "Hello", "When?", "Now", "Never", "disliked it: Too short; more, please"]
-    order += ["took the rating back", "wanted this instead: Now, at once", "chose the other draft"]
+    order += ["took the rating back", "wanted this instead: Now, at once", "scored it: natural 2"]
+    order += ["took the edit back", "chose the other draft"]
     places = [page.index(text) for text in order]
     assert places == sorted(places)
 

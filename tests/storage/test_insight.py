@@ -4,12 +4,13 @@ from functools import partial
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from storage import insight, reviews
+from storage import feedback, insight, reviews
 from storage.database import Database
 from storage.insight import Agreement, Day, Liking, Rating
 from storage.models import Feedback
 from tests.storage.people import Person
 
+SCORED = ("dialogue-1", {"natural": 5})
 TODAY = datetime(2026, 3, 2, 0, 30, tzinfo=UTC)
 
 
@@ -18,6 +19,7 @@ def test_days_count_what_was_said_and_the_newest_rating(database: Database, pers
     earlier = [person.rate(first, -1), person.edit(first, "Howdy")]
     person.rate(first, 1)
     person.choose(second, first)
+    database.write(lambda s: feedback.score(s, person.id, first.id, *SCORED))
     person.rate(second, -1)
     person.rate(second, 0)
 
@@ -29,7 +31,7 @@ def test_days_count_what_was_said_and_the_newest_rating(database: Database, pers
     database.write(date)
     with database.read() as session:
         found = insight.days(session, 10)
-        assert found == [Day("2026-03-01", 0, 0, 1, 0), Day("2026-03-02", 1, 0, 0, 1)]
+        assert found == [Day("2026-03-01", 0, 0, 1, 0, 0), Day("2026-03-02", 1, 0, 0, 1, 1)]
         assert insight.days(session, 1) == found[1:]
 
 
