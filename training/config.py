@@ -88,7 +88,7 @@ class TrainingConfig:
         0.01, 0.0, 10.0, "Price of a nat of KL to the base, in standard deviations of the score."
     )
     surprise_coef: float = number(
-        0.005, 0.0, 10.0, "Price of a nat that the base is surprised more than at first, likewise."
+        0.008, 0.0, 10.0, "Price of a nat that the base is surprised more than at first, likewise."
     )
     repeat_coef: float = number(
         0.3, 0.0, 10.0, "Price of a token that repeats three in a row, in the same unit."
