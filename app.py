@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import Any
 
 from starlette.middleware import Middleware
@@ -23,6 +24,7 @@ from hitl_chat.watch import Watch
 from storage import conversations
 from storage.database import Database, DatabaseUnusable
 from storage.home import HomeError
+from storage.models import now
 from training.config import ConfigError, TrainingConfig
 
 log = logging.getLogger("app")
@@ -32,6 +34,8 @@ MAX_BODY = 262_144
 THREADS = 96
 WAITING = 64
 """Events that may wait in Gradio's line before it answers 503."""
+ABANDONED = timedelta(minutes=10)
+"""Beside other chat processes, an answer that is open for so long isn't being written any more."""
 QUIET: dict[str, Any] = {"run_history": False, "enable_monitoring": False, "footer_links": []}
 
 
@@ -44,7 +48,8 @@ class App:
         self._closing.callback(engine.close)
         self.database = Database.open(settings.home)
         self._closing.callback(self.database.close)
-        self.database.write(conversations.close_abandoned)
+        longest = now() - ABANDONED if self.database.shared else None
+        self.database.write(lambda s: conversations.close_abandoned(s, longest))
         self.service = Service(
             self.database,
             engine,
@@ -68,7 +73,7 @@ class App:
         self._closing.callback(self._watch.close)
         self._follower.start()
         self._closing.callback(self._follower.close)
-        trainer = Trainer(env)
+        trainer = Trainer(env, self.database.seat_taken)
         self._closing.callback(trainer.close)
         self._closing.callback(self.page.close, verbose=False)
         try:

@@ -77,19 +77,21 @@ class Follower:
 
     def _follow(self, wanted: str) -> None:
         if wanted == self._engine.version:
-            if self._refused:
-                self._refused = None
+            if self._refused or self._waits:
+                self._refused = self._waits = None
                 self._report(None)
         elif wanted != self._refused:
             self._take(wanted)
 
     def _take(self, wanted: str) -> None:
+        folder = self._folder(wanted)
+        if folder and not folder.is_dir():  # a shared folder may show it later than the database
+            self._wait(wanted, f"{folder} isn't there. Every process must see the same adapters.")
+            return
         try:
-            self._engine.activate(wanted, self._folder(wanted))
+            self._engine.activate(wanted, folder)
         except EngineBusy as error:
-            if self._waits != wanted:  # said once, not at each look
-                log.warning("Version %s waits: %s", wanted, error)
-            self._waits = wanted
+            self._wait(wanted, str(error))
         except (AdapterRejected, OSError) as error:
             self._refused, self._waits = wanted, None
             serves = self._engine.version
@@ -99,6 +101,12 @@ class Follower:
             self._refused = self._waits = None
             log.info("Version %s serves now.", wanted)
             self._report(None)
+
+    def _wait(self, wanted: str, why: str) -> None:
+        if self._waits != wanted:  # said once, not at each look
+            log.warning("Version %s waits: %s", wanted, why)
+            self._report(f"Version {wanted} waits, {self._engine.version} keeps serving: {why}")
+        self._waits = wanted
 
     def _pair(self, version: str | None) -> None:
         """Keep the version before ready, or let it go; without it everyone gets the one on trial."""

@@ -17,7 +17,7 @@ def checked(text: str, what: str, limit: int) -> str:
     """Return the text as it can be stored, or raise a ValueError that says what to do."""
     if not isinstance(text, str):
         raise ValueError(f"{what} is not text.")  # noqa: TRY004 - what a user gave
-    text = text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    text = conversations.storable(text)
     if not text.strip():
         raise ValueError(f"{what} is empty. Type something first.")
     if len(text) > limit:

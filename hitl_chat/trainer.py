@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,8 @@ COMMAND = (sys.executable, "-m", "training.worker", "--attached")
 ROOT = Path(__file__).resolve().parent.parent
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
+STAND_BY = 2.0
+"""Seconds between two looks whether another process still trains."""
 HEALTHY = 60.0
 """Seconds after which a run counts as good, and the next restart is quick again."""
 LOWEST = 19
@@ -28,17 +30,22 @@ PATIENCE = 10.0
 
 
 class Trainer:
-    """Starts the trainer, starts it again when it dies, and ends it with the chat."""
+    """Starts the trainer, starts it again when it dies, and ends it with the chat.
+
+    While another process trains it stands by, and takes over when that one is gone.
+    """
 
     def __init__(
         self,
         env: Mapping[str, str],
+        taken: Callable[[], bool],
         command: Sequence[str] = COMMAND,
         first_pause: float = FIRST_PAUSE,
     ) -> None:
-        """`env` is what the trainer sees; the code of this app is put on its path."""
+        """`env` is what the trainer sees; `taken` tells whether another process trains."""
         paths = [str(ROOT), *filter(None, [env.get("PYTHONPATH")])]
         self._env = {**env, "PYTHONPATH": os.pathsep.join(paths)}
+        self._taken = taken
         self._command = list(command)
         self._first_pause = first_pause
         self._leave = threading.Event()
@@ -70,7 +77,7 @@ class Trainer:
 
     def _keep(self) -> None:
         pause = self._first_pause
-        while True:
+        while self._stand_by():
             begun = time.monotonic()
             process = self._launch()
             if process is None:
@@ -86,6 +93,17 @@ class Trainer:
             if self._leave.wait(pause):
                 return
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _stand_by(self) -> bool:
+        """Wait until nobody else trains; False when this closes meanwhile."""
+        said = False
+        while self._taken():
+            if not said:
+                log.info("Another process trains; this one stands by.")
+                said = True
+            if self._leave.wait(STAND_BY):
+                return False
+        return not self._leave.is_set()
 
     def _launch(self) -> subprocess.Popen[bytes] | None:
         """Start one run, unless this is closing."""

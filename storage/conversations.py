@@ -5,6 +5,7 @@ nothing that was said is ever lost. Functions take the session of their caller's
 """
 
 import re
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import CursorResult, select, update
@@ -171,12 +172,17 @@ def close_answer(  # noqa: PLR0913 - one for each column
 ) -> None:
     """Store an answer as it ended; `stop_reason` is eos, length, stop, closed or error."""
     message = s.get_one(Message, message_id)
-    message.text = text
+    message.text = storable(text)
     message.stop_reason = stop_reason
     message.prompt_tokens = prompt_tokens
     message.completion_tokens = completion_tokens
     message.first_token_ms = first_token_ms
     message.duration_ms = duration_ms
+
+
+def storable(text: str) -> str:
+    """Return text as every database takes it: no NUL, no halves of characters."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def set_head(s: Session, conversation: Conversation, message_id: str | None) -> None:
@@ -192,13 +198,15 @@ def set_head(s: Session, conversation: Conversation, message_id: str | None) -> 
     s.get_one(Conversation, conversation.id).head_id = message_id
 
 
-def close_abandoned(s: Session) -> int:
-    """Close the answers that a killed chat process left open; returns how many."""
-    closed = s.execute(
-        update(Message)
-        .where(Message.role == "assistant", Message.stop_reason.is_(None))
-        .values(stop_reason="closed")
-    )
+def close_abandoned(s: Session, before: datetime | None = None) -> int:
+    """Close the answers that a killed chat process left open; returns how many.
+
+    With `before` only those opened by then: other processes may be writing younger ones.
+    """
+    left = [Message.role == "assistant", Message.stop_reason.is_(None)]
+    if before:
+        left.append(Message.created_at <= before)
+    closed = s.execute(update(Message).where(*left).values(stop_reason="closed"))
     return closed.rowcount if isinstance(closed, CursorResult) else 0
 
 

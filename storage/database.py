@@ -1,24 +1,25 @@
 """Opens the database and hands out sessions: many to read with, one thread to write. Knows no table.
 
-SQLite is set up as its durability needs (`storage.sqlite`); any other database gets a plain engine.
+SQLite and PostgreSQL are set up by `storage.sqlite` and `storage.postgres`, to behave alike.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from storage import schema, sqlite
+from storage import postgres, schema, sqlite
 from storage.home import Home
+from storage.postgres import SeatTaken
 from storage.sqlite import DatabaseUnusable
 from storage.writer import DatabaseBusy, Writer
 
-__all__ = ["Database", "DatabaseBusy", "DatabaseUnusable", "NoDatabase"]
+__all__ = ["Database", "DatabaseBusy", "DatabaseUnusable", "NoDatabase", "SeatTaken"]
 
 T = TypeVar("T")
 
@@ -48,9 +49,11 @@ class Database:
         shown = url.render_as_string(hide_password=True)
         try:
             if file is None:
-                engine = create_engine(url, pool_pre_ping=True, pool_recycle=1_800)
-                schema.migrate(engine, None)
-                return cls(engine, engine)
+                schema.migrate(postgres.make_engine(url, postgres.MIGRATOR), None)
+                return cls(
+                    postgres.make_engine(url, postgres.READER),
+                    postgres.make_engine(url, postgres.WRITER),
+                )
             migrator = sqlite.make_engine(url, sqlite.MIGRATOR)
             schema.migrate(migrator, file)
             return cls(
@@ -58,8 +61,8 @@ class Database:
             )
         except DBAPIError as error:
             raise DatabaseUnusable(
-                f"Database {shown} can't be opened ({error.orig}). Check HITL_DATABASE_URL, and "
-                "that this user may write the file and its folder."
+                f"Database {shown} can't be opened ({_line(error.orig)}). Check HITL_DATABASE_URL, "
+                "and that its server is up, or that this user may write the file and its folder."
             ) from error
         except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
             raise DatabaseUnusable(
@@ -99,6 +102,31 @@ class Database:
         """
         return self._writer.write(work)
 
+    @property
+    def shared(self) -> bool:
+        """Whether several chat processes may use it at once."""
+        return self._engines[0].dialect.name != "sqlite"
+
+    def seat(self) -> AbstractContextManager[Callable[[], None]]:
+        """Be the one trainer of a shared database; yields what raises if that was lost.
+
+        SQLite has one data folder, whose own lock says the same.
+
+        Raises:
+            SeatTaken: another process trains.
+        """
+        return postgres.seat(self._engines[0].url) if self.shared else nullcontext(_nothing)
+
+    def seat_taken(self) -> bool:
+        """Tell whether another process trains from a shared database; True while nobody can tell."""
+        if not self.shared:
+            return False
+        try:
+            with self.read() as session:
+                return postgres.seat_taken(session)
+        except OperationalError:  # a trainer couldn't read anything either
+            return True
+
     def close(self) -> None:
         """Store what still waits, then let go of the database."""
         self._writer.close()
@@ -107,18 +135,36 @@ class Database:
 
 
 def _locate(home: Home) -> tuple[URL, Path | None]:
-    """Return the database's address, and its file if it is SQLite."""
+    """Return the database's address, and its file if it is SQLite.
+
+    What many hosts hand out as `postgres://` is understood.
+    """
     try:
         url = make_url(home.database_url)
+        if url.drivername in {"postgres", "postgresql"}:
+            url = url.set(drivername="postgresql+psycopg")
     except ArgumentError as error:
         raise DatabaseUnusable(
             "HITL_DATABASE_URL is no database address. Use one like sqlite:////data/feedback.db."
         ) from error
-    if url.get_backend_name() != "sqlite":
+    if url.get_backend_name() == "postgresql":
         return url, None
+    if url.get_backend_name() != "sqlite":
+        raise DatabaseUnusable(
+            f"HITL_DATABASE_URL names a {url.get_backend_name()} database. Use sqlite or postgresql."
+        )
     if not url.database or url.database == ":memory:":
         raise DatabaseUnusable(
             "HITL_DATABASE_URL names no file; chat and trainer could not share what is in memory. "
             "Use one like sqlite:////data/feedback.db."
         )
     return url, Path(url.database).absolute()
+
+
+def _line(error: BaseException | None) -> str:
+    """Return an error's first line; psycopg's go on with where it looked."""
+    return (str(error).splitlines() or [""])[0]
+
+
+def _nothing() -> None:
+    """Nobody can take SQLite's seat from under its holder."""

@@ -280,7 +280,6 @@ def _comment(comment: str) -> str:
 
 
 def _storable(text: str, what: str) -> str:
-    """Return text as every database takes it: no NUL, no halves of characters."""
     if not isinstance(text, str):
         raise ValueError(f"{what} is not text.")  # noqa: TRY004 - what a user gave
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    return conversations.storable(text)

@@ -21,7 +21,7 @@ NEVER_REUSED = {"sqlite_autoincrement": True}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time. SQLite forgets the zone; this puts it back."""
+    """An aware UTC time. SQLite forgets the zone, PostgreSQL gives its own; this puts UTC back."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -29,7 +29,9 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the stored time as aware UTC."""
         del dialect
-        return value.replace(tzinfo=UTC) if value and value.tzinfo is None else value
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):

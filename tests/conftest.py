@@ -1,5 +1,9 @@
-"""Fixtures that several folders share: a data folder, a service and a tiny random model."""
+"""Fixtures that several folders share: a data folder, a service and a tiny random model.
 
+The database is SQLite; folders whose claims hold on PostgreSQL too override `address` with `either`.
+"""
+
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +13,56 @@ from hitl_chat.service import Service
 from hitl_chat.settings import Settings
 from storage.database import Database
 from storage.home import Home
+from tests import postgres
+from tests.postgres import Postgres
 from tests.scripted import ScriptedEngine
 from tests.tiny import build_model, publish_adapter
 
 
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """A PostgreSQL server, started when the first test asks for it."""
+    with postgres.serving() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def shared(server: Postgres) -> str:
+    """The address of a PostgreSQL database with this release's tables, and whatever is in them."""
+    address = server.fresh()
+    with tempfile.TemporaryDirectory() as folder:
+        Database.open(Home(Path(folder), address)).close()
+    return address
+
+
+on_sqlite = pytest.mark.parametrize("address", ["sqlite"], indirect=True)
+"""For what only a file has."""
+
+
+def either(request: pytest.FixtureRequest) -> str:
+    """Return the address that a fixture's parameter names: `sqlite` or `postgresql`, emptied."""
+    if request.param == "sqlite":
+        return ""
+    running, address = request.getfixturevalue("server"), request.getfixturevalue("shared")
+    running.empty(address)
+    return str(address)
+
+
+def env_of(home: Home) -> dict[str, str]:
+    """Return the settings that name this data folder and this database."""
+    return {"HITL_DATA_DIR": str(home.folder), "HITL_DATABASE_URL": home.database_url}
+
+
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
+def address() -> str:
+    """What HITL_DATABASE_URL says: nothing, so SQLite in the data folder."""
+    return ""
+
+
+@pytest.fixture
+def home(tmp_path: Path, address: str) -> Home:
     """An empty data folder."""
-    home = Home.from_env({"HITL_DATA_DIR": str(tmp_path / "data")})
+    home = Home.from_env({"HITL_DATA_DIR": str(tmp_path / "data"), "HITL_DATABASE_URL": address})
     home.prepare()
     return home
 
@@ -24,7 +70,7 @@ def home(tmp_path: Path) -> Home:
 @pytest.fixture
 def settings(home: Home) -> Settings:
     """What the environment says, with a secret that tests know."""
-    return Settings.from_env({"HITL_DATA_DIR": str(home.folder), "HITL_SECRET": "known"})
+    return Settings.from_env({**env_of(home), "HITL_SECRET": "known"})
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ class Server:
         `env` goes on top of settings that keep the network and the trainer out.
         """
         self._module = module
-        self.home = Home.from_env({"HITL_DATA_DIR": str(folder)})
+        self.home = Home.from_env({**env, "HITL_DATA_DIR": str(folder)})
         self.port = free_port()
-        self._log = folder.parent / f"{folder.name}.log"
+        self._log = folder.parent / f"{folder.name}-{self.port}.log"
         ours = {
             "HITL_DATA_DIR": str(folder),
             "HITL_TRAINER": "off",

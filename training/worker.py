@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -24,7 +24,7 @@ from tqdm import tqdm
 from transformers.utils import logging as transformers_logging
 
 from storage import cycles, feedback
-from storage.database import Database, DatabaseBusy, DatabaseUnusable
+from storage.database import Database, DatabaseBusy, DatabaseUnusable, SeatTaken
 from storage.home import Home, HomeError
 from storage.models import now
 from training.config import ConfigError, TrainingConfig
@@ -60,12 +60,13 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run as a command; returns the exit status."""
     options = _options().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     transformers_logging.disable_progress_bar()
     # PEFT 0.21 asks transformers 5.23 for it each time it wraps a model; nobody can mend that here.
     warnings.filterwarnings("ignore", message=".is_gradient_checkpointing", category=FutureWarning)
     try:
         return _serve(options, env)
-    except (*UNUSABLE, TrainerBusy) as error:
+    except (*UNUSABLE, TrainerBusy, SeatTaken) as error:
         sys.stderr.write(f"{error}\n")
         return 2
 
@@ -88,11 +89,11 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     if options.attached:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     os.nice(NICENESS - os.nice(0))
-    with alone(home), closing(Database.open(home)) as database:
+    with alone(home), closing(Database.open(home)) as database, database.seat() as check:
         for cycle in database.write(cycles.interrupt_running):
             log.warning("cycle %s was cut short; its feedback goes into the next one", cycle)
         if not options.once:
-            _loop(database, home, setup)
+            _loop(database, home, setup, check)
             return 0
         if not options.force and not due(database, setup.config):
             return _tell({"cycle": None, "status": "not due", "counts": _counts(database)})
@@ -110,10 +111,14 @@ def _counts(database: Database) -> dict[str, int]:
         return asdict(feedback.counts(session))
 
 
-def _loop(database: Database, home: Home, setup: Setup) -> None:
-    """Run cycles as they fall due. A failed one is in the journal; the next needs new feedback."""
+def _loop(database: Database, home: Home, setup: Setup, check: Callable[[], None]) -> None:
+    """Run cycles as they fall due. A failed one is in the journal; the next needs new feedback.
+
+    `check` raises when the connection was lost that kept others from training.
+    """
     log.info("waiting for %s new ratings", setup.config.train_after)
     while True:
+        check()
         if due(database, setup.config):
             try:
                 outcome = _cycle(database, home, setup, bar=sys.stderr.isatty())

@@ -1,4 +1,4 @@
-"""Two people who use the service, and what is stored of them."""
+"""Two people who use the service, on SQLite and on PostgreSQL, and what is stored of them."""
 
 from collections.abc import Callable
 
@@ -8,6 +8,12 @@ from sqlalchemy import select
 from hitl_chat.service import Service, Started
 from storage.database import Database
 from storage.models import Message, Signal
+from tests.conftest import either
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request: pytest.FixtureRequest) -> str:
+    return either(request)
 
 
 @pytest.fixture

@@ -67,6 +67,21 @@ def test_a_version_that_waits_is_tried_again_and_said_once(
     assert service.status()["problem"] is None
 
 
+def test_a_version_whose_folder_comes_later_is_taken_then(
+    service: Service, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    follower = Follower(database, engine, home, service.report)
+    add_version(database, home, "v000001-aaaaaaaa")
+    (home.adapters / "v000001-aaaaaaaa").rmdir()
+    follower.look()
+    assert engine.version == BASE_VERSION
+    assert "isn't there. Every process must see the same adapters" in service.status()["problem"]
+    (home.adapters / "v000001-aaaaaaaa").mkdir()
+    follower.look()
+    assert engine.version == "v000001-aaaaaaaa"
+    assert service.status()["problem"] is None
+
+
 def test_the_version_before_is_kept_beside_one_on_trial_as_long_as_it_lasts(
     service: Service, database: Database, engine: ScriptedEngine, home: Home
 ) -> None:

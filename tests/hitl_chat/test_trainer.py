@@ -26,9 +26,13 @@ def gone(pid: int) -> bool:
     return False
 
 
+def nobody() -> bool:
+    return False
+
+
 @contextmanager
 def running(code: str, env: dict[str, str] | None = None) -> Iterator[Trainer]:
-    trainer = Trainer({**os.environ, **(env or {})}, (sys.executable, "-c", code), 0.05)
+    trainer = Trainer({**os.environ, **(env or {})}, nobody, (sys.executable, "-c", code), 0.05)
     trainer.start()
     try:
         yield trainer
@@ -68,7 +72,7 @@ def test_a_trainer_ends_when_the_chat_is_killed(tmp_path: Path) -> None:
     chat = (
         "import os, sys, time\n"
         "from hitl_chat.trainer import Trainer\n"
-        f"t = Trainer(os.environ, (sys.executable, '-c', {UNTIL_THE_PIPE_CLOSES!r}))\n"
+        f"t = Trainer(os.environ, lambda: False, (sys.executable, '-c', {UNTIL_THE_PIPE_CLOSES!r}))\n"
         "t.start()\n"
         "while not t.pid: time.sleep(0.01)\n"
         f"open({str(note)!r}, 'w').write(str(t.pid))\n"
@@ -93,4 +97,27 @@ def test_the_trainer_sees_the_settings_and_the_code(tmp_path: Path) -> None:
 
 
 def test_closing_before_the_start_is_harmless() -> None:
-    Trainer({}, ("false",)).close()
+    Trainer({}, nobody, ("false",)).close()
+
+
+def test_while_another_process_trains_none_is_started_and_then_one_is() -> None:
+    looks: list[bool] = []
+
+    def taken() -> bool:
+        looks.append(len(looks) < 1)
+        return looks[-1]
+
+    trainer = Trainer(os.environ, taken, (sys.executable, "-c", UNTIL_THE_PIPE_CLOSES))
+    trainer.start()
+    eventually(lambda: looks)
+    assert trainer.pid is None
+    eventually(lambda: trainer.pid)
+    assert looks == [True, False]
+    trainer.close()
+
+
+def test_one_that_stands_by_can_be_closed() -> None:
+    trainer = Trainer({}, lambda: True, ("false",))
+    trainer.start()
+    trainer.close()
+    assert trainer.pid is None

@@ -5,6 +5,7 @@ from storage import adapters
 from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
+from tests.conftest import env_of, on_sqlite
 
 
 def promote(database: Database, version: str) -> None:
@@ -145,7 +146,7 @@ def test_versions_come_newest_first_with_where_they_are_from(database: Database)
 def test_the_command_lists_and_rolls_back(
     home: Home, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    env = {"HITL_DATA_DIR": str(home.folder)}
+    env = env_of(home)
     for version in ("v1", "v2"):
         promote(database, version)
         (home.adapters / version).mkdir()
@@ -162,7 +163,7 @@ def test_the_command_lists_and_rolls_back(
 def test_the_command_refuses_in_one_line(
     home: Home, database: Database, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    env = {"HITL_DATA_DIR": str(home.folder)}
+    env = env_of(home)
     promote(database, "swept")
     promote(database, "v2")
     for argv, line in (
@@ -176,6 +177,7 @@ def test_the_command_refuses_in_one_line(
     assert served(database) == "v2"
 
 
+@on_sqlite
 def test_listing_without_a_database_shows_the_base_and_makes_none(
     home: Home, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from storage import conversations
 from storage.database import Database, DatabaseUnusable, NoDatabase
 from storage.home import Home
 from storage.models import Conversation, Cycle, Rater
+from tests.conftest import on_sqlite
 
 
 def raters(database: Database) -> int:
@@ -81,7 +82,9 @@ def test_a_reader_sees_one_moment(database: Database) -> None:
         ("sqlite://", "names no file"),
         ("nonsense", "no database address"),
         ("sqlite:////no/such/folder/feedback.db", "can't be opened"),
-        ("nosuchbase://host/name", "can't be used"),
+        ("postgresql://127.0.0.1:9/name", "can't be opened"),
+        ("postgresql+nosuchdriver://host/name", "can't be used"),
+        ("mysql://host/name", "names a mysql database"),
     ],
 )
 def test_a_bad_address_gets_one_clear_line(tmp_path: Path, url: str, line: str) -> None:
@@ -93,10 +96,11 @@ def test_a_bad_address_gets_one_clear_line(tmp_path: Path, url: str, line: str) 
 
 def test_a_password_is_never_shown(tmp_path: Path) -> None:
     with pytest.raises(DatabaseUnusable) as caught:
-        Database.open(Home(tmp_path, "nosuchbase://me:hunter2@host/name"))
+        Database.open(Home(tmp_path, "postgresql://me:hunter2@127.0.0.1:9/name"))
     assert "hunter2" not in str(caught.value)
 
 
+@on_sqlite
 def test_a_file_that_is_no_database_is_refused_and_left_alone(home: Home) -> None:
     file = home.folder / "feedback.db"
     file.write_bytes(b"my holiday diary, not a database" * 100)
@@ -105,6 +109,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(home: Home) -> Non
     assert file.read_bytes().startswith(b"my holiday diary")
 
 
+@on_sqlite
 def test_asking_for_an_existing_database_makes_none(home: Home) -> None:
     with pytest.raises(NoDatabase, match="Start the app once"):
         Database.existing(home)

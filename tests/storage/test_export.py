@@ -11,6 +11,7 @@ from sqlalchemy import text
 from storage import export, feedback
 from storage.database import Database
 from storage.home import Home
+from tests.conftest import env_of, on_sqlite
 from tests.storage.people import Person
 
 LOADER = Path(__file__).with_name("load_dataset.py")
@@ -203,6 +204,7 @@ def test_each_format_loads_with_exactly_its_columns(
         assert len(data["rows"]) == len(exported[Path(file).stem]) > 0
 
 
+@on_sqlite  # PostgreSQL takes no broken JSON in the first place
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     database: Database, person: Person, tmp_path: Path
 ) -> None:
@@ -234,7 +236,7 @@ def test_the_command_writes_one_format(
     person.rate(person.ask("Hi", "Hello")[0], 1)
     out = tmp_path / "kto.jsonl"
     argv = ["--format", "trl-unpaired", "--out", str(out)]
-    assert export.main(argv, {"HITL_DATA_DIR": str(home.folder)}) == 0
+    assert export.main(argv, env_of(home)) == 0
     assert capsys.readouterr().out == f"1 rows written to {out}\n"
     assert json.loads(out.read_text(encoding="utf-8"))["label"] is True
 
@@ -243,7 +245,7 @@ def test_the_command_refuses_in_one_line(
     home: Home, person: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     person.say("Hi")
-    here = {"HITL_DATA_DIR": str(home.folder)}
+    here = env_of(home)
     good = str(tmp_path / "x.jsonl")
     for argv, env, line in (
         ([], here, "Give --format NAME"),

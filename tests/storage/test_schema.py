@@ -26,6 +26,12 @@ def upgrade():
 
 
 @pytest.fixture
+def address() -> str:
+    """The file's own; PostgreSQL has claims of its own."""
+    return ""
+
+
+@pytest.fixture
 def file(home: Home) -> Path:
     """A database of this release, with a rating in it."""
     database = Database.open(home)

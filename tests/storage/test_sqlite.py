@@ -9,6 +9,12 @@ from storage.database import Database
 from storage.sqlite import DatabaseUnusable, choose_library, wal_reset_fixed
 
 
+@pytest.fixture
+def address() -> str:
+    """The file's own; PostgreSQL has claims of its own."""
+    return ""
+
+
 def library(version: str) -> ModuleType:
     module: Any = ModuleType("library")
     module.sqlite_version = version

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from storage import adapters as versions
 from storage import cycles, feedback
 from storage.database import Database
 from storage.home import Home
+from tests.postgres import Postgres
 from tests.training.people import rate_answers
 from training.adapters import STAGING
 from training.config import TrainingConfig
@@ -133,6 +135,16 @@ def test_two_trainers_never_work_on_one_folder(env: dict[str, str], home: Home) 
     assert status == 2
     assert f"A trainer is at work already (process {os.getpid()})" in err
     assert err.count("\n") == 1
+
+
+def test_two_trainers_never_work_on_one_shared_database(
+    env: dict[str, str], server: Postgres, shared: str, tmp_path: Path
+) -> None:
+    """Not even with data folders of their own."""
+    with closing(Database.open(Home(tmp_path / "mine", shared))) as database, database.seat():
+        status, _, err = once({**env, "HITL_DATABASE_URL": shared}, "--force")
+    assert status == 2
+    assert err == "Another trainer is at work already on this database.\n"
 
 
 def test_the_lock_is_free_again_after_its_holder(home: Home) -> None:
