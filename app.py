@@ -25,6 +25,7 @@ from storage import conversations
 from storage.database import Database, DatabaseUnusable
 from storage.home import HomeError
 from storage.models import now
+from storage.snapshots import RestoreFailed, Snapshots, restore
 from training.config import ConfigError, TrainingConfig
 
 log = logging.getLogger("app")
@@ -36,6 +37,8 @@ WAITING = 64
 """Events that may wait in Gradio's line before it answers 503."""
 ABANDONED = timedelta(minutes=10)
 """Beside other chat processes, an answer that is open for so long isn't being written any more."""
+UNUSABLE = (SettingsError, ConfigError, HomeError, DatabaseUnusable, RestoreFailed)
+"""What the host can mend; told in one line."""
 QUIET: dict[str, Any] = {"run_history": False, "enable_monitoring": False, "footer_links": []}
 
 
@@ -46,6 +49,12 @@ class App:
         self._settings = settings
         self._closing = ExitStack()
         self._closing.callback(engine.close)
+        if settings.snapshots:
+            restore(settings.home, settings.snapshots)
+            self._snapshots = Snapshots(
+                settings.home, settings.snapshots, lambda why: self.service.report_unsaved(why)
+            )
+            self._closing.callback(self._snapshots.close)  # after the last row is written
         self.database = Database.open(settings.home)
         self._closing.callback(self.database.close)
         longest = now() - ABANDONED if self.database.shared else None
@@ -73,6 +82,8 @@ class App:
         self._closing.callback(self._watch.close)
         self._follower.start()
         self._closing.callback(self._follower.close)
+        if self._settings.snapshots:
+            self._snapshots.start()
         trainer = Trainer(env, self.database.seat_taken)
         self._closing.callback(trainer.close)
         self._closing.callback(self.page.close, verbose=False)
@@ -135,7 +146,7 @@ def run(env: Mapping[str, str], load: Callable[[Settings], Engine]) -> int:
         settings = Settings.from_env(env)
         config = TrainingConfig.from_env(env)
         _serve(App(settings, load(settings), config), env)
-    except (SettingsError, ConfigError, HomeError, DatabaseUnusable) as error:
+    except UNUSABLE as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
@@ -144,7 +155,8 @@ def run(env: Mapping[str, str], load: Callable[[Settings], Engine]) -> int:
 def main(env: Mapping[str, str]) -> int:
     """Serve the model that the settings name."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    for client in ("httpx", "httpx2"):  # addresses of uploads are signed
+        logging.getLogger(client).setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return run(env, choice.load)
 

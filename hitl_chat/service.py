@@ -63,6 +63,7 @@ class Service:
         )
         self._answers = Answers(database, engine, sampling, settings.trial_share)
         self._problem: str | None = None
+        self._unsaved: str | None = None
         self._trial: Standing | None = None
 
     # Who
@@ -289,12 +290,16 @@ class Service:
             },
             "cycle": reading.finished(last) if last else None,
             "running": reading.progress(running) if running else None,
-            "problem": self._problem,
+            "problem": self._problem or self._unsaved,
         }
 
     def report(self, problem: str | None) -> None:
         """Keep what the owner should know until it is over (None)."""
         self._problem = problem
+
+    def report_unsaved(self, problem: str | None) -> None:
+        """Keep what keeps snapshots from being stored; None when they are again."""
+        self._unsaved = problem
 
     def report_trial(self, trial: Standing | None) -> None:
         """Keep how the trial of the version that serves stands; None when it is on none."""

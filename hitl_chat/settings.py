@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from storage.depot import Depot, DepotError, open_depot
 from storage.home import Home
 
 ENGINES = ("auto", "llamacpp", "transformers", "openai")
@@ -56,6 +57,11 @@ SETTINGS = (
         "",
         "Key that signs raters' tokens; left out, one is made in the data folder.",
     ),
+    Setting(
+        "HITL_SNAPSHOT_REPO",
+        "",
+        "Where copies of database and adapters go, for disks that don't last: docs/spaces.md.",
+    ),
     Setting("GRADIO_SERVER_NAME", "127.0.0.1", "Address to listen on; 0.0.0.0 for everyone."),
     Setting("GRADIO_SERVER_PORT", "7860", "Port to listen on, 1 to 65535."),
 )
@@ -89,6 +95,7 @@ class Settings:
     host: str
     port: int
     trial_share: float = 1.0
+    snapshots: Depot | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -123,7 +130,15 @@ class Settings:
             host=given["GRADIO_SERVER_NAME"],
             port=port,
             trial_share=trial_share,
+            snapshots=_depot(given["HITL_SNAPSHOT_REPO"]),
         )
+
+
+def _depot(name: str) -> Depot | None:
+    try:
+        return open_depot(name) if name else None
+    except DepotError as error:
+        raise SettingsError(str(error)) from error
 
 
 def _endpoint(given: Mapping[str, str]) -> Endpoint | None:

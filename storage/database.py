@@ -134,6 +134,15 @@ class Database:
             engine.dispose()
 
 
+def file_of(home: Home) -> Path | None:
+    """Return the database's file; None where a server keeps it.
+
+    Raises:
+        DatabaseUnusable: HITL_DATABASE_URL names no database.
+    """
+    return _locate(home)[1]
+
+
 def _locate(home: Home) -> tuple[URL, Path | None]:
     """Return the database's address, and its file if it is SQLite.
 

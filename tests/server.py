@@ -13,7 +13,7 @@ from storage.database import Database
 from storage.home import Home
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 60.0
+START_SECONDS = 120.0
 END_SECONDS = 20.0
 
 

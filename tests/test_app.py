@@ -16,6 +16,7 @@ from tests.server import Server
         ({"GRADIO_SERVER_PORT": "http"}, "GRADIO_SERVER_PORT has value 'http'."),
         ({"HITL_TRAIN_AFTER": "many"}, "HITL_TRAIN_AFTER has value 'many'."),
         ({"HITL_DATA_DIR": "/proc/nothing"}, "Data folder /proc/nothing can't be written"),
+        ({"HITL_SNAPSHOT_REPO": "kept"}, "HITL_SNAPSHOT_REPO has value 'kept'. Use user/name"),
         ({"HITL_MODEL": "/no/such/model"}, "/no/such/model"),
         ({"HITL_OPENAI_URL": "http://127.0.0.1:9/v1"}, "where no server answers"),
     ],

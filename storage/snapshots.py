@@ -1,0 +1,190 @@
+"""Keeps what lasts where a wiped disk doesn't reach: database and adapters, in a depot on the Hub.
+
+Knows no table. A snapshot holds the SQLite database as one moment saw it, and every adapter version
+that is published whole. Two processes of one name would overwrite each other: give each its own.
+"""
+
+import hashlib
+import logging
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from storage.database import file_of
+from storage.depot import Depot, DepotDown
+from storage.home import Home
+from storage.sqlite import choose_library
+
+log = logging.getLogger(__name__)
+
+DATABASE, ADAPTERS = "feedback.db", "adapters"
+EVERY = 8.0
+"""Seconds between two looks. With the time of an upload, a killed process loses 15 at most."""
+LONGEST_PAUSE = 120.0
+TRIES = 4
+"""To restore; what is asked for meanwhile waits."""
+
+
+class RestoreFailed(RuntimeError):
+    """There may be a snapshot that can't be had; shown to whoever starts the app."""
+
+
+def restore(home: Home, depot: Depot, pause: float = 2.0) -> bool:
+    """Put the depot's snapshot into an empty data folder; True if there was one.
+
+    Beginning without it would soon overwrite it, so a depot that doesn't answer is no empty one.
+
+    Raises:
+        RestoreFailed: the depot can't be read, or what it holds is no database.
+    """
+    file = file_of(home)
+    if (file and file.exists()) or any(home.adapters.iterdir()):
+        return False
+    for attempt in range(1, TRIES + 1):
+        time.sleep(pause * (attempt - 1))
+        try:
+            return _fetch(home, depot, file)
+        except DepotDown as error:
+            log.warning("The snapshot can't be fetched (try %s): %s", attempt, error)
+            reason = str(error)
+    raise RestoreFailed(
+        f"The data folder is empty and its snapshot can't be fetched ({reason}). "
+        "Start again when the Hub answers; check HF_TOKEN and HITL_SNAPSHOT_REPO."
+    )
+
+
+def _fetch(home: Home, depot: Depot, file: Path | None) -> bool:
+    there = depot.paths()
+    wanted = {path for path in there if path.startswith(f"{ADAPTERS}/")}
+    if file and DATABASE in there:
+        wanted.add(DATABASE)
+    if not wanted:
+        return False
+    with tempfile.TemporaryDirectory(dir=home.folder, prefix=".restore-") as name:
+        staging = Path(name)
+        depot.fetch(wanted, staging)
+        if DATABASE in wanted:
+            _check(staging / DATABASE)
+        for version in sorted((staging / ADAPTERS).glob("*")):
+            version.rename(home.adapters / version.name)
+        if file and DATABASE in wanted:  # last: with it the folder counts as restored
+            shutil.move(staging / DATABASE, file)
+    log.info("Restored %s files of the snapshot.", len(wanted))
+    return True
+
+
+def _check(file: Path) -> None:
+    library = choose_library()
+    try:
+        connection = library.connect(file)
+        try:
+            (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
+        finally:
+            connection.close()
+    except library.Error as error:
+        verdict = error
+    if verdict != "ok":
+        raise RestoreFailed(f"The snapshot's {DATABASE} is damaged ({verdict}). Mend or remove it.")
+
+
+class Snapshots:
+    """A thread that uploads what changed; `report` is told what keeps it from doing so, or None."""
+
+    def __init__(self, home: Home, depot: Depot, report: Callable[[str | None], None]) -> None:
+        self._home = home
+        self._file = file_of(home)
+        self._depot = depot
+        self._report = report
+        self._stored: set[str] | None = None
+        self._digest: str | None = None
+        self._seen: object = None
+        self._failed: str | None = None
+        self._leave = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="snapshots", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop looking, and store what is new. Call it when nothing is written any more."""
+        self._leave.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.look()
+
+    def look(self) -> bool:
+        """Upload what changed since the last time; False if that failed."""
+        seen = self._state()
+        if seen == self._seen:
+            return True
+        try:
+            self._upload()
+        except (DepotDown, OSError, choose_library().Error) as error:
+            reason = str(error)
+            if self._failed != reason:  # said once, not at each look
+                log.warning("No snapshot could be stored: %s", reason)
+                self._report(f"No snapshot could be stored; a restart would lose data: {reason}")
+            self._failed = reason
+            return False
+        self._seen = seen
+        if self._failed:
+            log.info("Snapshots are stored again.")
+            self._report(None)
+            self._failed = None
+        return True
+
+    def _upload(self) -> None:
+        if self._stored is None:
+            self._stored = self._depot.paths()
+        with tempfile.TemporaryDirectory(dir=self._home.folder, prefix=".snapshot-") as staging:
+            new, digest = {}, None
+            if self._file and self._file.exists():  # first: whatever it names is published by now
+                copy = _backup(self._file, Path(staging) / DATABASE)
+                with copy.open("rb") as stream:
+                    digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                if digest != self._digest:
+                    new[DATABASE] = copy
+            files = self._adapters()
+            new |= {path: file for path, file in files.items() if path not in self._stored}
+            gone = {path for path in self._stored if path.startswith(f"{ADAPTERS}/")} - files.keys()
+            if new or gone:
+                self._depot.store(new, gone)
+            self._stored = {*self._stored, *new} - gone
+            self._digest = digest
+
+    def _adapters(self) -> dict[str, Path]:
+        """Return the files of whole versions; a version never changes."""
+        versions = [f for f in self._home.adapters.iterdir() if not f.name.startswith(".")]
+        files = [f for version in versions for f in version.iterdir()]
+        return {f.relative_to(self._home.folder).as_posix(): f for f in files}
+
+    def _state(self) -> object:
+        """Return what differs when something was written."""
+        database = (
+            [self._file, self._file.with_name(f"{self._file.name}-wal")] if self._file else []
+        )
+        stats = [f.stat() for f in database if f.exists()]
+        written = [(stat.st_mtime_ns, stat.st_size) for stat in stats]
+        return written, sorted(f.name for f in self._home.adapters.iterdir())
+
+    def _run(self) -> None:
+        pause = EVERY
+        while not self._leave.wait(pause):
+            pause = EVERY if self.look() else min(2 * pause, LONGEST_PAUSE)
+
+
+def _backup(file: Path, to: Path) -> Path:
+    """Copy a database as one moment sees it, while others write on."""
+    library = choose_library()
+    source, target = library.connect(f"file:{file}?mode=ro", uri=True), library.connect(to)
+    try:
+        source.backup(target)
+        target.execute("PRAGMA journal_mode=DELETE")
+    finally:
+        source.close()
+        target.close()
+    return to

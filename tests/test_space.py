@@ -1,0 +1,141 @@
+"""A Space, simulated: its disk is empty at each start, and it ends by SIGTERM or worse."""
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gradio_client import Client
+
+from storage.database import Database
+from tests import hub
+from tests.hitl_chat.visits import add_version
+from tests.hub import Hub
+from tests.server import Server
+
+KEPT = "me/kept"
+VERSION = "v000001-aaaaaaaa"
+LOSES = 15.0
+"""Seconds of work that a killed container may lose."""
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
+
+
+@pytest.fixture
+def remote() -> Iterator[Hub]:
+    with hub.serving() as running:
+        yield running
+
+
+@pytest.fixture
+def space(remote: Hub, tmp_path: Path) -> Iterator[Server]:
+    server = Server(
+        tmp_path / "data",
+        SPACE_ID="me/chat",
+        SYSTEM="spaces",
+        HITL_SNAPSHOT_REPO=KEPT,
+        HF_ENDPOINT=remote.url,
+        HF_TOKEN=hub.TOKEN,
+        HF_HUB_OFFLINE="0",
+        HF_HUB_DISABLE_XET="1",
+        SCRIPTED_DELAY="0",
+    )
+    yield server
+    server.kill()
+
+
+def eventually(claim: Callable[[], object], seconds: float = 60) -> None:
+    until = time.monotonic() + seconds
+    while not claim():
+        assert time.monotonic() < until, "it never became true"
+        time.sleep(0.05)
+
+
+def wipe(server: Server) -> None:
+    shutil.rmtree(server.home.folder)
+
+
+def talk(server: Server) -> dict[str, Any]:
+    """Ask and rate; returns who did."""
+    client = Client(server.url, verbose=False)
+    me: dict[str, Any] = client.predict(api_name="/start")
+    answer = client.predict(me["token"], me["conversation"], "Hi", api_name="/chat")
+    client.predict(me["token"], answer["message"], 1, api_name="/rate")
+    return me
+
+
+def publish(server: Server) -> None:
+    database: Database = server.database()
+    add_version(database, server.home, VERSION)
+    (server.home.adapters / VERSION / "manifest.json").write_text("whole")
+    database.close()
+
+
+def test_a_wiped_container_comes_back_with_its_data_and_its_served_version(
+    space: Server, remote: Hub
+) -> None:
+    space.start()
+    me = talk(space)
+    publish(space)
+    assert space.end() == 0
+    wipe(space)
+    space.start()
+    client = Client(space.url, verbose=False)
+    again = client.predict(me["token"], me["conversation"], "Still there?", api_name="/chat")
+    status = client.predict(api_name="/status")
+    assert again["text"] == "Echo: Still there?"
+    assert (again["version"], status["version"]) == (VERSION, VERSION)
+    assert status["feedback"]["total"] == 1
+    assert status["problem"] is None
+    assert KEPT not in remote.public
+    assert {path.split("/")[0] for path in remote.repos[KEPT]} == {"feedback.db", "adapters"}
+    assert hub.TOKEN not in space.log
+
+
+def test_kill_9_loses_at_most_fifteen_seconds(space: Server) -> None:
+    space.start()
+    me = talk(space)
+    time.sleep(LOSES)
+    space.kill()
+    wipe(space)
+    space.start()
+    client = Client(space.url, verbose=False)
+    again = client.predict(me["token"], me["conversation"], "Still there?", api_name="/chat")
+    assert again["done"]
+    assert client.predict(api_name="/status")["feedback"]["total"] == 1
+
+
+def test_while_the_hub_refuses_chat_goes_on_and_the_owner_is_told(
+    space: Server, remote: Hub
+) -> None:
+    remote.refusals = [429, 500]
+    space.start()
+    client = Client(space.url, verbose=False)
+    talk(space)
+    eventually(lambda: client.predict(api_name="/status")["problem"])
+    assert "No snapshot could be stored" in client.predict(api_name="/status")["problem"]
+    talk(space)
+    assert space.log.count("No snapshot could be stored: ") <= 2  # once for each kind
+    eventually(lambda: remote.commits)
+    eventually(lambda: client.predict(api_name="/status")["problem"] is None)
+    assert space.end() == 0
+
+
+def test_an_empty_disk_with_a_hub_that_cannot_be_read_is_no_first_start(
+    remote: Hub, tmp_path: Path
+) -> None:
+    remote.repos[KEPT] = kept = {"feedback.db": b"all that people said"}
+    stranger = Server(
+        tmp_path / "data",
+        HITL_SNAPSHOT_REPO=KEPT,
+        HF_ENDPOINT=remote.url,
+        HF_TOKEN="hf_expired",
+        HF_HUB_OFFLINE="0",
+    )
+    with pytest.raises(RuntimeError):
+        stranger.start()
+    assert "The data folder is empty and its snapshot can't be fetched" in stranger.log
+    assert "Traceback" not in stranger.log
+    assert kept == {"feedback.db": b"all that people said"}
