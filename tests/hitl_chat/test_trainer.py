@@ -11,7 +11,7 @@ from hitl_chat.trainer import Trainer
 UNTIL_THE_PIPE_CLOSES = "import sys; sys.stdin.buffer.read()"
 
 
-def eventually(claim: Callable[[], object], seconds: float = 10) -> None:
+def eventually(claim: Callable[[], object], seconds: float = 30) -> None:
     until = time.monotonic() + seconds
     while not claim():
         assert time.monotonic() < until, "it never became true"
