@@ -111,7 +111,7 @@ def test_it_refuses_in_one_line_and_leaves_nothing(
 ) -> None:
     there = tmp_path / "there"
     there.mkdir()
-    other = {**env, "HITL_MODEL": "nowhere/at-all"}
+    other = {**env, "HITL_MODEL": str(tmp_path / "nowhere")}
     capsys.readouterr()
     for argv, where, line in (
         (["v000009-00000000", "--out", str(tmp_path / "x")], env, "No version 'v000009-00000000'"),
