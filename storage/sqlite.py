@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
@@ -88,6 +89,7 @@ def make_engine(url: URL, role: Role) -> Engine:
         url,
         module=choose_library(),
         connect_args={"timeout": 10, "check_same_thread": False},
+        json_deserializer=orjson.loads,
         **role.pool,
     )
 

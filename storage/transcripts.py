@@ -2,22 +2,32 @@
 
 Of each rating, edit and choice the newest counts. A prompt is what the model was given: an earlier
 answer that had been edited by then stands in it as edited. What the owner excluded isn't there at
-all, nor does it stand in a prompt.
+all, nor does it stand in a prompt. Rows are plain and no session tracks them: a million pass through in
+the memory of a few hundred.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import defaultdict, namedtuple
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, TypeVar
 
-from sqlalchemy import Select, String, cast, select
+from sqlalchemy import Select, String, cast, func, select
 from sqlalchemy.orm import Session
 
 from storage import reviews
 from storage.guidelines import HIGHEST, LOWEST
-from storage.models import Conversation, Feedback, Message, Signal
+from storage.models import Base, Conversation, Feedback, Message, Signal
 
-PORTION = 100
+PORTION = 250
+"""Conversations that are in memory at a time."""
 Turn = dict[str, str]
+Row = TypeVar("Row", Feedback, Signal)
+PLAIN: dict[type[Base], Any] = {
+    table: namedtuple(table.__tablename__, table.__table__.columns.keys())
+    for table in (Message, Feedback, Signal)
+}
+"""Rows with a table's columns as attributes: several times as fast as objects of a session."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +38,29 @@ class Transcript:
     messages: dict[str, Message]
     feedback: list[Feedback]
     signals: list[Signal]
+    owner: str = ""
 
     @property
     def rater(self) -> str:
-        """Whose conversation it is; empty if they said and did nothing about an answer."""
+        """Whose conversation it is; empty if nobody knows."""
         rows: list[Feedback | Signal] = [*self.feedback, *self.signals]
-        return rows[0].rater_id if rows else ""
+        return self.owner or (rows[0].rater_id if rows else "")
 
     def answers(self) -> list[Message]:
         """Return the answers that have text, oldest first."""
-        found = [m for m in self.messages.values() if m.role == "assistant" and m.text.strip()]
-        return sorted(found, key=lambda m: (m.created_at, m.id))
+        return self._answers
 
     def drafts(self, message: Message) -> list[Message]:
         """Return the answers beside this one, itself included."""
-        return [m for m in self.answers() if m.parent_id == message.parent_id]
+        return [m for m in self._answers if m.parent_id == message.parent_id]
+
+    def said_of(self, message: Message) -> list[Feedback]:
+        """Return what was said of one answer, in the order it came."""
+        return self._feedback.get(message.id, [])
+
+    def done_with(self, message: Message) -> list[Signal]:
+        """Return what was done with one answer, in the order it came."""
+        return self._signals.get(message.id, [])
 
     def prompt(self, answer: Message) -> list[Turn]:
         """Return the turns that this answer was given to, as they stood then."""
@@ -88,24 +106,51 @@ class Transcript:
             if f.kind == "choice"
         }
 
+    def rewritten(self, change: Callable[[str], str]) -> "Transcript":
+        """Return it with all that people and models wrote passed through `change`.
+
+        Only what was read from the database can be rewritten.
+        """
+
+        def changed(row: Any, *columns: str) -> Any:  # noqa: ANN401 - a row of either table
+            old = {name: getattr(row, name) for name in columns}
+            new = {name: text and change(text) for name, text in old.items()}
+            return row if new == old else row._replace(**new)
+
+        messages = {key: changed(row, "text") for key, row in self.messages.items()}
+        feedback = [changed(row, "text", "comment") for row in self.feedback]
+        return replace(self, messages=messages, feedback=feedback)
+
+    @cached_property
+    def _answers(self) -> list[Message]:
+        found = [m for m in self.messages.values() if m.role == "assistant" and m.text.strip()]
+        return sorted(found, key=lambda m: (m.created_at, m.id))
+
+    @cached_property
+    def _feedback(self) -> dict[str, list[Feedback]]:
+        return _by_message(self.feedback)
+
+    @cached_property
+    def _signals(self) -> dict[str, list[Signal]]:
+        return _by_message(self.signals)
+
     def _text_then(self, message: Message, answer: Message) -> str:
         text = message.text
-        for row in self.feedback:
-            about = row.kind == "edit" and row.message_id == message.id
-            if about and row.created_at <= answer.created_at:
+        for row in self._feedback.get(message.id, ()):
+            if row.kind == "edit" and row.created_at <= answer.created_at:
                 text = row.text or message.text
         return text
 
 
 def read_rated(s: Session) -> Iterator[Transcript]:
     """Yield the conversations that hold feedback, oldest first."""
-    return _read(s, s.scalars(_oldest_first().where(Conversation.id.in_(_said()))))
+    return _read(s, _oldest_first().where(Conversation.id.in_(_said())))
 
 
 def read_noted(s: Session) -> Iterator[Transcript]:
     """Yield the conversations that hold feedback or signals, oldest first."""
     either = Conversation.id.in_(_said()) | Conversation.id.in_(_done())
-    return _read(s, s.scalars(_oldest_first().where(either)))
+    return _read(s, _oldest_first().where(either))
 
 
 def read_all(s: Session) -> Iterator[Transcript]:
@@ -115,17 +160,27 @@ def read_all(s: Session) -> Iterator[Transcript]:
     empty all through those would make them stumble over the first item that comes later.
     """
     oldest = _oldest_first()
-    leaders = (
+    kinds = (
         _said().where(cast(Feedback.reasons, String).like('[%"%]')),
         _said(),
         _done(),
     )
-    ids = [s.scalar(oldest.where(Conversation.id.in_(one)).limit(1)) for one in leaders]
-    return _read(s, dict.fromkeys([*filter(None, ids), *s.scalars(oldest)]))
+    firsts = [s.scalar(oldest.where(Conversation.id.in_(kind)).limit(1)) for kind in kinds]
+    leaders = list(dict.fromkeys(filter(None, firsts)))
+    for leader in leaders:
+        yield from _read(s, oldest.where(Conversation.id == leader))
+    yield from _read(s, oldest.where(Conversation.id.not_in(leaders)))
 
 
-def _oldest_first() -> Select[str]:
-    return select(Conversation.id).order_by(Conversation.created_at, Conversation.id)
+def count(s: Session) -> int:
+    """Count all conversations."""
+    return s.scalar(select(func.count()).select_from(Conversation)) or 0
+
+
+def _oldest_first() -> Select[str, str]:
+    return select(Conversation.id, Conversation.rater_id).order_by(
+        Conversation.created_at, Conversation.id
+    )
 
 
 def _said() -> Select[str]:
@@ -140,32 +195,39 @@ def _done() -> Select[str]:
     return about.where(reviews.counts(Signal))
 
 
-def _read(s: Session, conversations: Iterable[str]) -> Iterator[Transcript]:
-    ids = list(conversations)
-    for start in range(0, len(ids), PORTION):
-        yield from _portion(s, ids[start : start + PORTION])
+def _read(s: Session, conversations: Select[str, str]) -> Iterator[Transcript]:
+    found = s.execute(conversations.execution_options(yield_per=PORTION))
+    for portion in found.partitions():
+        yield from _portion(s, dict(portion))
 
 
-def _portion(s: Session, ids: list[str]) -> Iterator[Transcript]:
-    inside = Message.conversation_id.in_(ids)
-    messages: dict[str, dict[str, Message]] = defaultdict(dict)
-    for message in s.scalars(select(Message).where(inside)):
+def _portion(s: Session, owners: dict[str, str]) -> Iterator[Transcript]:
+    inside = Message.conversation_id.in_(list(owners))
+    messages: dict[str, dict[str, Message]] = {conversation: {} for conversation in owners}
+    place: dict[str, str] = {}
+    for message in _rows(s, Message, select(Message.__table__).where(inside)):
         messages[message.conversation_id][message.id] = message
+        place[message.id] = message.conversation_id
     feedback: dict[str, list[Feedback]] = defaultdict(list)
-    for conversation, row in s.execute(
-        select(Message.conversation_id, Feedback)
-        .join(Feedback, Feedback.message_id == Message.id)
-        .where(inside, reviews.counts(Feedback))
-        .order_by(Feedback.id)
-    ):
-        feedback[conversation].append(row)
     signals: dict[str, list[Signal]] = defaultdict(list)
-    for conversation, seen in s.execute(
-        select(Message.conversation_id, Signal)
-        .join(Signal, Signal.message_id == Message.id)
-        .where(inside, reviews.counts(Signal))
-        .order_by(Signal.id)
+    said = select(Feedback.__table__).join(Message, Feedback.message_id == Message.id)
+    for row in _rows(
+        s, Feedback, said.where(inside, reviews.counts(Feedback)).order_by(Feedback.id)
     ):
-        signals[conversation].append(seen)
-    for one in ids:
-        yield Transcript(one, messages[one], feedback[one], signals[one])
+        feedback[place[row.message_id]].append(row)
+    done = select(Signal.__table__).join(Message, Signal.message_id == Message.id)
+    for seen in _rows(s, Signal, done.where(inside, reviews.counts(Signal)).order_by(Signal.id)):
+        signals[place[seen.message_id]].append(seen)
+    for one, owner in owners.items():
+        yield Transcript(one, messages[one], feedback[one], signals[one], owner)
+
+
+def _rows(s: Session, table: type[Base], statement: Select[Any]) -> Iterator[Any]:
+    return map(PLAIN[table]._make, s.connection().execute(statement).all())
+
+
+def _by_message(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row.message_id].append(row)
+    return found
