@@ -1,0 +1,200 @@
+"""Personal data in texts, replaced by what they were: `[email]`, `[phone]`. Knows no table and no file.
+
+Finds what has a form: addresses, numbers with check digits, keys. Names of people and places have
+none; it doesn't find those. Check digits are python-stdnum's business.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+
+from stdnum import iban, isbn, luhn
+from stdnum.be import nn
+from stdnum.br import cpf
+from stdnum.ca import sin
+from stdnum.ch import ssn as ahv
+from stdnum.cn import ric
+from stdnum.de import idnr
+from stdnum.dk import cpr
+from stdnum.es import dni, nie
+from stdnum.exceptions import ValidationError
+from stdnum.fi import hetu
+from stdnum.fr import nir
+from stdnum.in_ import aadhaar
+from stdnum.it import codicefiscale
+from stdnum.kr import rrn
+from stdnum.mx import curp
+from stdnum.no import fodselsnummer
+from stdnum.pl import pesel
+from stdnum.se import personnummer
+from stdnum.tr import tckimlik
+from stdnum.us import itin, ssn
+from stdnum.za import idnr as za_id
+
+NUMBERS_OF_PEOPLE = (
+    ssn, itin, sin, cpf, pesel, idnr, nir, aadhaar, ric, rrn, personnummer, cpr, hetu, nn,
+    fodselsnummer, tckimlik, ahv, za_id, dni, nie, codicefiscale, curp,
+)  # fmt: skip
+BARE = re.compile(r"[0-9]{1,9}|[0-9]+\.[0-9]+")
+"""Too few digits to go by, or a decimal fraction; neither is told from an ordinary number."""
+
+SECRET = re.compile(
+    r"""
+    -----BEGIN[ A-Z]*PRIVATE\ KEY-----.*?(?:-----END[ A-Z]*PRIVATE\ KEY-----|\Z)
+    | \b(?: sk-[\w-]{16,} | (?:sk|pk|rk)_(?:live|test)_\w{10,} | gh[pousr]_\w{20,}
+          | github_pat_\w{20,} | glpat-[\w-]{16,} | hf_\w{20,} | (?:AKIA|ASIA)[A-Z0-9]{16}
+          | AIza[\w-]{30,} | xox[abeoprs]-[\w-]{10,} | npm_\w{30,} | pypi-[\w-]{30,}
+          | SG\.[\w-]{16,}\.[\w-]{16,} | eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*
+          )
+    | (?i:\b(?:bearer|basic)\ +)(?=[\w.~+/=-]*[0-9])[\w.~+/=-]{16,}
+    | \b(?=\w*[0-9])(?=\w*[a-z])(?=\w*[A-Z])[\w-]{32,}
+    | (?i:(?:password|passwort|passwd|pwd|passphrase|secret|token|(?:api|access|secret)[ _-]?key)
+      ["']?\s*)(?:[:=]\s*["']?[^\s"',;&)]{6,} | is:?\s+["']?(?=\S*[0-9$#!%*])[^\s"',;]{6,})
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+EMAIL = re.compile(
+    r"(?<![\w.+%'-])(?:[\w.+%'-]{1,64}@[\w-]+(?:\.[\w-]+)+"
+    r"|[\w.+-]{1,64} ?[\[({]at[\])}] ?[\w-]+(?:(?:\.| ?[\[({]dot[\])}] ?)[\w-]+)+)",
+    re.IGNORECASE,
+)
+CREDENTIALS = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
+IBAN = re.compile(r"\b[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b")
+LETTERED = re.compile(
+    r"\b(?:[0-9]{8}[ -]?[A-Z]|[XYZ][ -]?[0-9]{7}[ -]?[A-Z]"  # Spain
+    r"|[A-Z]{6}[0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]"  # Italy
+    r"|[A-Z]{4}[0-9]{6}[HMX][A-Z]{5}[A-Z0-9][0-9]"  # Mexico
+    r"|[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-Y]|[0-9]{17}X)\b",  # Finland, China
+    re.IGNORECASE,
+)
+UNCHECKED = re.compile(
+    r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]\b"  # UK
+    r"|\b[A-Z]{3}[ABCFGHLJPT][A-Z][0-9]{4}[A-Z]\b"  # India's PAN
+    r"|(?i:\b(?:passport|passeport|reisepass|ssn|social security|national id|nhs|bsn|tax id"
+    r"|driver'?s licen[cs]e)(?: (?:number|no\.?|nr\.?|#))?(?: is)?:? *)"
+    r"(?=[A-Z0-9 -]*[0-9]{3})[A-Z0-9](?:[ -]?[A-Z0-9]){5,13}\b",
+)
+DIGITS = re.compile(r"(?<![\w$€£.,+-])[0-9](?:[ ./-]{0,2}[0-9]){8,18}(?![\w%]|[.,][0-9])")
+ADDRESS = re.compile(
+    r"(?<![\w.:])(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w.]*[0-9])|(?:[0-9a-f]{0,4}:){2,7}"
+    r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}))",
+    re.IGNORECASE,
+)
+PHONE = re.compile(
+    r"(?<![\w.])(?:"
+    r"(?:\+|00)[1-9](?:[ ./()-]{0,2}[0-9]){6,14}"
+    r"|(?:1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|[2-9][0-9]{2}[ .-])[0-9]{3}[ .-]?[0-9]{4}"
+    r"|\(?0[1-9][0-9]{0,4}\)?[ /.-]{1,3}(?:[0-9][ /.-]?){4,9}[0-9]"
+    r"|0[1-9][0-9]{8,9}"
+    r"|0[1-9](?:[ .][0-9]{2}){4}"
+    r"|[6-9][0-9]{4}[ -][0-9]{5}"
+    r")(?!\w|[.,][0-9])"
+    r"|(?i:\b(?:phone|telephone|tel|mobile|cell|call|whatsapp|number|text|sms|ring|fax|handy|telefon)\b"
+    r"[^0-9\n]{0,16})(?<![0-9])[0-9](?:[ ./-]?[0-9]){6,14}(?!\w|[.,][0-9])"
+)
+
+
+class Redaction:
+    """Replaces personal data, and counts what it replaced by kind."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def clean(self, text: str) -> str:
+        """Return the text without the personal data that were found in it."""
+        if not _may_hold(text):
+            return text
+        for kind, pattern, is_one in KINDS:
+            text = self._replace(text, kind, pattern, is_one)
+        return text
+
+    def _replace(
+        self, text: str, kind: str, pattern: re.Pattern[str], is_one: Callable[[str], bool]
+    ) -> str:
+        def replacement(found: re.Match[str]) -> str:
+            for part in _parts(found[0]):
+                if is_one(part):
+                    self.counts[kind] += 1
+                    return f"[{kind}]{found[0][len(part) :]}"
+            return found[0]
+
+        return pattern.sub(replacement, text)
+
+
+def _may_hold(text: str) -> bool:
+    """Tell in a microsecond of most texts that they hold nothing."""
+    for sign in SIGNS:
+        if sign in text:
+            return True
+    lower = text.lower()
+    return any(word in lower for word in WORDS)
+
+
+def _parts(found: str) -> Iterator[str]:
+    """Yield what was found, then without its last words: a card's date is no part of its number."""
+    yield found
+    for gap in reversed(list(re.finditer(r"[ /-]+", found))):
+        yield found[: gap.start()]
+
+
+def _any(found: str) -> bool:
+    del found
+    return True
+
+
+def _is_account(found: str) -> bool:
+    return bool(iban.is_valid(found, check_country=False))
+
+
+def _is_card(found: str) -> bool:
+    digits = _digits(found)
+    return (
+        13 <= len(digits) <= 19
+        and not BARE.fullmatch(found)
+        and luhn.is_valid(digits)
+        and not isbn.is_valid(digits)
+        and len(set(digits)) > 1
+    )
+
+
+def _is_persons(found: str) -> bool:
+    return not BARE.fullmatch(found) and any(_valid(found))
+
+
+def _valid(found: str) -> Iterator[bool]:
+    for number in NUMBERS_OF_PEOPLE:
+        try:
+            yield bool(number.validate(found))
+        except ValidationError:
+            yield False
+
+
+def _is_address(found: str) -> bool:
+    try:
+        address = ip_address(found)
+    except ValueError:
+        return False
+    named = address.is_unspecified or address.is_loopback
+    return not named and bool(_digits(found))  # `a::b` is C++
+
+
+def _digits(found: str) -> str:
+    return "".join(filter(str.isdigit, found))
+
+
+SIGNS = "@:=0123456789"
+WORDS = ("passw", "secret", "token", "bearer", "[at", "(at", "{at")
+KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
+    ("secret", SECRET, _any),
+    ("credentials", CREDENTIALS, _any),
+    ("email", EMAIL, _any),
+    ("iban", IBAN, _is_account),
+    ("card", DIGITS, _is_card),
+    ("id", LETTERED, _is_persons),
+    ("id", DIGITS, _is_persons),
+    ("id", UNCHECKED, _any),
+    ("ip", ADDRESS, _is_address),
+    ("phone", PHONE, _any),
+)
+"""What is looked for, in this order: what is longer or surer comes first."""
