@@ -31,8 +31,7 @@ bench: install ## Measure the speed of chat against what people would use instea
 	$(BIN)/python -m benchmarks.serving
 
 export: install ## Write each data set format to data/exports
-	for format in $$($(BIN)/python -m storage.export --list | cut -f1); do \
-	  $(BIN)/python -m storage.export --format $$format --out data/exports/$$format.jsonl || exit; done
+	$(BIN)/python -m storage.export --all data/exports
 
 browser: $(VENV)/.dev
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \

@@ -313,7 +313,7 @@ class Service:
         """
         if name not in export.FORMATS:
             raise ValueError(f"Unknown format '{name}'. Use one of {', '.join(export.FORMATS)}.")
-        path = self._settings.home.exports / f"{name}.jsonl"
+        path = self._settings.home.exports / export.file_name(name)
         with self._database.read() as session:
             export.write(session, name, path)
         return path

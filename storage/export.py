@@ -1,215 +1,249 @@
-"""The feedback as data sets: the forms that TRL reads, and everything as JSON lines.
+"""The feedback as data sets for other tools: what is chosen of it, cleaned, split and written.
 
-Knows no page and no trainer. Columns are TRL's own and no others, in its conversational form.
+Knows no page and no trainer. Reads conversation by conversation, so size costs no memory; the same
+feedback makes the same bytes.
 
     python -m storage.export --list
     python -m storage.export --format NAME --out PATH
 """
 
 import argparse
-import json
 import os
-import secrets
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import BinaryIO
 
 from sqlalchemy.orm import Session
+from tqdm import tqdm
 
-from storage import transcripts
+from storage import files, selection, transcripts
 from storage.database import Database, DatabaseUnusable
+from storage.formats import FORMATS, Format, Row, file_name
 from storage.home import Home, HomeError
 from storage.models import Message
+from storage.records import SCHEMA
+from storage.redaction import Redaction
+from storage.seen import Seen
+from storage.selection import Selection, Split
 from storage.transcripts import Transcript
 
-Row = dict[str, Any]
-
-ONE_LINE = {0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"}
-"""Characters that JSON allows and `str.splitlines` breaks lines at."""
+__all__ = [
+    "EVERYTHING",
+    "FORMATS",
+    "Order",
+    "Written",
+    "add_order",
+    "file_name",
+    "order",
+    "report",
+    "write",
+]
 
 
 @dataclass(frozen=True)
-class Format:
-    """One form of the feedback; `rows` gives it for one conversation."""
+class Order:
+    """What is to be written of the feedback, and how."""
 
-    sentence: str
-    read: Callable[[Session], Iterator[Transcript]]
-    rows: Callable[[Transcript], Iterator[Row]]
-
-
-def preference(t: Transcript) -> Iterator[Row]:
-    """Yield better and worse answers to one prompt.
-
-    The better one was chosen, or is what the person edited the other into, or is the draft they
-    liked beside one they disliked. Where they compared two drafts, thumbs don't say it again.
-    """
-    seen = set()
-    for answer, better, worse in _pairs(t):
-        key = (answer.parent_id, better, worse)
-        if better != worse and worse.strip() and key not in seen:
-            seen.add(key)
-            yield {"prompt": t.prompt(answer), "chosen": _said(better), "rejected": _said(worse)}
+    selection: Selection = field(default_factory=Selection)
+    split: Split = field(default_factory=Split)
+    keep_personal: bool = False
 
 
-def unpaired(t: Transcript) -> Iterator[Row]:
-    """Yield answers with whether the person liked them; what they wrote themselves, they like."""
-    ratings, edits = t.ratings(), t.edits()
-    for answer in t.answers():
-        prompt = t.prompt(answer)
-        if answer.id in ratings:
-            liked = ratings[answer.id] > 0
-            yield {"prompt": prompt, "completion": _said(answer.text), "label": liked}
-        if answer.id in edits:
-            yield {"prompt": prompt, "completion": _said(edits[answer.id]), "label": True}
+EVERYTHING = Order()
 
 
-def prompt_completion(t: Transcript) -> Iterator[Row]:
-    """Yield answers worth imitating: the liked ones and the edited ones."""
-    for row in unpaired(t):
-        if row.pop("label"):
-            yield row
+@dataclass
+class Written:
+    """What came of it: rows in each file, and how many personal data of each kind were replaced."""
+
+    rows: dict[Path, int]
+    replaced: Counter[str] = field(default_factory=Counter)
 
 
-def everything(t: Transcript) -> Iterator[Row]:
-    """Yield each answer with all that is known of it, raters left out.
+def write(
+    s: Session,
+    name: str,
+    path: Path,
+    order: Order = EVERYTHING,
+    watch: Callable[[Iterator[Transcript]], Iterator[Transcript]] = iter,
+) -> Written:
+    """Write one format; the files change at once or not at all.
 
-    Nothing in the lists is null, and sampling settings and scores, which differ between engines and
-    tasks, are JSON texts: readers could not settle on a type otherwise.
-    """
-    for answer in t.answers():
-        yield {
-            "message": answer.id,
-            "conversation": t.conversation,
-            "created_at": answer.created_at.isoformat(),
-            "prompt": t.prompt(answer),
-            "answer": answer.text,
-            "drafts": [
-                {"message": m.id, "answer": m.text, "version": m.version or ""}
-                for m in t.drafts(answer)
-            ],
-            "feedback": [
-                {
-                    "kind": f.kind,
-                    "value": f.value or 0,
-                    "reasons": f.reasons or [],
-                    "comment": f.comment or "",
-                    "text": f.text or "",
-                    "other": f.other_id or "",
-                    "verdict": f.verdict or "",
-                    "scores": json.dumps(f.scores or {}, sort_keys=True),
-                    "guideline": f.guideline or "",
-                    "created_at": f.created_at.isoformat(),
-                }
-                for f in t.feedback
-                if f.message_id == answer.id
-            ],
-            "signals": [
-                {"kind": x.kind, "amount": x.amount or 0.0, "created_at": x.created_at.isoformat()}
-                for x in t.signals
-                if x.message_id == answer.id
-            ],
-            "version": answer.version,
-            "base": answer.base,
-            "engine": answer.engine,
-            "sampling": json.dumps(answer.sampling or {}, sort_keys=True),
-            "seed": answer.seed,
-            "prompt_tokens": answer.prompt_tokens,
-            "completion_tokens": answer.completion_tokens,
-            "first_token_ms": answer.first_token_ms,
-            "duration_ms": answer.duration_ms,
-            "stop_reason": answer.stop_reason or "",
-        }
-
-
-FORMATS: dict[str, Format] = {
-    "trl-preference": Format(
-        "prompt, chosen, rejected: for TRL's DPO, CPO, ORPO and reward trainers",
-        transcripts.read_rated,
-        preference,
-    ),
-    "trl-unpaired": Format(
-        "prompt, completion, label: for TRL's KTO and BCO trainers",
-        transcripts.read_rated,
-        unpaired,
-    ),
-    "trl-prompt-completion": Format(
-        "prompt, completion: liked and edited answers, for TRL's SFT trainer",
-        transcripts.read_rated,
-        prompt_completion,
-    ),
-    "jsonl": Format(
-        "every answer with its drafts, feedback, signals, version and timings",
-        transcripts.read_all,
-        everything,
-    ),
-}
-
-
-def write(s: Session, name: str, path: Path) -> int:
-    """Write one format as JSON lines and return how many; `path` changes at once or not at all.
+    With a split there are two, named like `path` with `.train` and `.test` before its ending.
+    `watch` sees each conversation go by.
 
     Raises:
         ValueError: no such format.
-        OSError: the file can't be written.
+        OSError: a file can't be written.
     """
     form = _format(name)
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    written = 0
-    try:
-        with partial.open("x", encoding="utf-8", newline="\n") as file:
-            for transcript in form.read(s):
-                for row in form.rows(transcript):
-                    line = json.dumps(row, ensure_ascii=False).translate(ONE_LINE)
-                    file.write(f"{line}\n")
-                    written += 1
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    paths = {side: _of_side(path, side, order.split) for side in order.split.sides}
+    redaction = Redaction()
+    written = Written(dict.fromkeys(paths.values(), 0), redaction.counts)
+    seen = None if form.has_ids else Seen()
+    with files.all_or_none(list(paths.values())) as opened:
+        sides = {side: _file(form, one) for side, one in zip(paths, opened, strict=True)}
+        for side, row in _rows(s, form, order, redaction, watch):
+            line = files.to_line(row)
+            if seen is None or seen.add(line):
+                sides[side].write(line)
+                written.rows[paths[side]] += 1
+        for file in sides.values():
+            file.finish()
     return written
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Name the formats or write one; returns the exit status."""
-    parser = argparse.ArgumentParser(
-        prog="python -m storage.export", description="Write the feedback as a data set."
-    )
-    parser.add_argument("--list", action="store_true", help="name the formats")
-    parser.add_argument("--format", metavar="NAME", help="the format to write")
-    parser.add_argument("--out", metavar="PATH", type=Path, help="the file to write")
-    wanted = parser.parse_args(argv)
+    wanted = _parser().parse_args(argv)
     if wanted.list:
         width = max(map(len, FORMATS))
         for name, form in FORMATS.items():
             sys.stdout.write(f"{name:<{width}}  {form.sentence}\n")
         return 0
     try:
-        rows = _write_from(Home.from_env(env), *_checked(wanted.format, wanted.out))
+        for name, path in _checked(wanted.format, wanted.out, wanted.all):
+            written = _write_from(Home.from_env(env), name, path, order(wanted))
+            sys.stdout.write(report(written))
     except (DatabaseUnusable, HomeError, ValueError) as error:
         return _refuse(str(error))
     except OSError as error:
-        return _refuse(f"{wanted.out} can't be written ({error.strerror}). Name another --out.")
-    sys.stdout.write(f"{rows} rows written to {wanted.out}\n")
+        place = wanted.all or wanted.out
+        return _refuse(f"{place} can't be written ({error.strerror}). Name another --out.")
     return 0
 
 
-def _checked(name: str | None, path: Path | None) -> tuple[str, Path]:
-    """Refuse what can't work before a database is opened for it."""
+def add_order(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what is to be written; `order` reads them."""
+    add = parser.add_argument
+    add("--since", metavar="DATE", help="answers from this day on, as 2026-01-31 (UTC)")
+    add("--until", metavar="DATE", help="answers before this day")
+    add("--version", metavar="NAME", action="append", default=[], help="answers by this version")
+    add("--rater", metavar="ID", action="append", default=[], help="what this person was answered")
+    add("--min-agreement", metavar="SHARE", type=float, default=0.0,
+        help="leave out what fewer of its raters are of one mind about, 0 to 1")  # fmt: skip
+    add("--test", metavar="SHARE", type=float, default=0.0, help="keep this share for testing")
+    add("--by", choices=("conversation", "person"), default="conversation",
+        help="what isn't divided between training and testing")  # fmt: skip
+    add("--keep-personal", action="store_true", help="leave personal data as they are")
+
+
+def order(wanted: argparse.Namespace) -> Order:
+    """Return what the options of `add_order` say.
+
+    Raises:
+        ValueError: a date or a share that can't be.
+    """
+    for option, share in (("--min-agreement", wanted.min_agreement), ("--test", wanted.test)):
+        if not 0 <= share <= 1:
+            raise ValueError(f"{option} is {share:g}. Use a share from 0 to 1.")
+    return Order(
+        Selection(
+            since=_day("--since", wanted.since),
+            until=_day("--until", wanted.until),
+            versions=frozenset(wanted.version),
+            raters=frozenset(wanted.rater),
+            min_agreement=wanted.min_agreement,
+        ),
+        Split(wanted.test, wanted.by),
+        keep_personal=wanted.keep_personal,
+    )
+
+
+def report(written: Written) -> str:
+    """Return what came of an export, in lines."""
+    lines = [f"{rows} rows written to {path}\n" for path, rows in written.rows.items()]
+    if written.replaced:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in sorted(written.replaced.items()))
+        lines.append(f"Personal data replaced: {kinds}\n")
+    return "".join(lines)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m storage.export", description="Write the feedback as a data set."
+    )
+    parser.add_argument("--list", action="store_true", help="name the formats")
+    parser.add_argument("--format", metavar="NAME", help="the format to write")
+    parser.add_argument("--out", metavar="PATH", type=Path, help="the file to write")
+    parser.add_argument("--all", metavar="FOLDER", type=Path, help="write each format into it")
+    add_order(parser)
+    return parser
+
+
+def _checked(name: str | None, path: Path | None, folder: Path | None) -> list[tuple[str, Path]]:
+    """Return which formats to write where; refuse what can't work before a database is opened."""
+    if folder is not None:
+        return [(each, folder / file_name(each)) for each in FORMATS]
     if name is None or path is None:
-        raise ValueError("Give --format NAME and --out PATH, or --list.")
+        raise ValueError("Give --format NAME and --out PATH, or --all FOLDER, or --list.")
     _format(name)
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Name a file in it as --out.")
-    return name, path
+    return [(name, path)]
 
 
-def _write_from(home: Home, name: str, path: Path) -> int:
+def _day(option: str, text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        day = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{option} is '{text}'. Use a date such as 2026-01-31.") from error
+    return day if day.tzinfo else day.replace(tzinfo=UTC)
+
+
+def _write_from(home: Home, name: str, path: Path, order: Order) -> Written:
     with closing(Database.existing(home)) as database, database.read() as session:
-        return write(session, name, path)
+        total = transcripts.count(session)
+        return write(
+            session,
+            name,
+            path,
+            order,
+            lambda found: iter(tqdm(found, total=total, unit=" conversations", disable=None)),
+        )
+
+
+def _rows(
+    s: Session,
+    form: Format,
+    order: Order,
+    redaction: Redaction,
+    watch: Callable[[Iterator[Transcript]], Iterator[Transcript]],
+) -> Iterator[tuple[str, Row]]:
+    """Yield rows with the side they are on."""
+    known = selection.opinions(form.read(s)) if order.selection.min_agreement else None
+    for t in watch(form.read(s)):
+        chosen = order.selection.answers(t, known)
+        if chosen:
+            side = order.split.side(t)
+            if not order.keep_personal:
+                t, chosen = _cleaned(t, chosen, redaction)
+            for row in form.rows(t, chosen):
+                yield side, row
+
+
+def _cleaned(
+    t: Transcript, chosen: Sequence[Message], redaction: Redaction
+) -> tuple[Transcript, list[Message]]:
+    clean = t.rewritten(redaction.clean)
+    return clean, [clean.messages[answer.id] for answer in chosen]
+
+
+def _file(form: Format, file: BinaryIO) -> files.File:
+    if form.kind == "parquet":
+        return files.Parquet(file, SCHEMA)
+    return files.List(file) if form.kind == "json" else files.Lines(file)
+
+
+def _of_side(path: Path, side: str, split: Split) -> Path:
+    return path.with_name(f"{path.stem}.{side}{path.suffix}") if split.share else path
 
 
 def _format(name: str) -> Format:
@@ -221,27 +255,6 @@ def _format(name: str) -> Format:
 def _refuse(line: str) -> int:
     sys.stderr.write(f"{line}\n")
     return 2
-
-
-def _pairs(t: Transcript) -> Iterator[tuple[Message, str, str]]:
-    """Yield (an answer to the prompt, the better text, the worse text)."""
-    choices, ratings, edits = t.choices(), t.ratings(), t.edits()
-    for choice in choices.values():
-        if choice.verdict == "better" and choice.other_id:
-            chosen = t.messages[choice.message_id]
-            yield chosen, chosen.text, t.messages[choice.other_id].text
-    for answer in t.answers():
-        if answer.id in edits:
-            yield answer, edits[answer.id], answer.text
-        if ratings.get(answer.id, 0) > 0:
-            for draft in t.drafts(answer):
-                compared = frozenset((answer.id, draft.id)) in choices
-                if ratings.get(draft.id, 0) < 0 and not compared:
-                    yield answer, answer.text, draft.text
-
-
-def _said(text: str) -> list[dict[str, str]]:
-    return [{"role": "assistant", "content": text}]
 
 
 if __name__ == "__main__":

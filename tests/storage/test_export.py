@@ -2,15 +2,21 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pyarrow import parquet
 from sqlalchemy import text
 
 from storage import export, feedback
 from storage.database import Database
+from storage.export import EVERYTHING, Order
 from storage.home import Home
+from storage.models import Message
+from storage.records import pseudonym
+from storage.selection import Selection, Split
 from tests.conftest import env_of, on_sqlite
 from tests.storage.people import Person
 
@@ -18,13 +24,24 @@ LOADER = Path(__file__).with_name("load_dataset.py")
 MESSAGES = "List({'role': Value('string'), 'content': Value('string')})"
 
 
-def rows(database: Database, name: str, folder: Path) -> list[dict[str, Any]]:
-    path = folder / f"{name}.jsonl"
+def rows(
+    database: Database, name: str, folder: Path, order: Order = EVERYTHING
+) -> list[dict[str, Any]]:
+    path = folder / export.file_name(name)
     with database.read() as session:
-        written = export.write(session, name, path)
-    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    assert written == len(lines)
+        written = export.write(session, name, path, order)
+    lines = read(path)
+    assert written.rows == {path: len(lines)}
     return lines
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        found: list[dict[str, Any]] = parquet.read_table(path).to_pylist()
+        return found
+    text = path.read_text(encoding="utf-8")
+    lines = json.loads(text) if path.suffix == ".json" else map(json.loads, text.splitlines())
+    return list(lines)
 
 
 def said(*texts: str) -> list[dict[str, str]]:
@@ -174,13 +191,23 @@ def test_no_export_names_a_rater(database: Database, person: Person, tmp_path: P
     person.rate(first, 1)
     person.choose(first, second)
     for name in export.FORMATS:
-        assert person.id not in json.dumps(rows(database, name, tmp_path))
+        assert person.id not in json.dumps(rows(database, name, tmp_path), default=str)
 
 
 # Files
 
 
-def test_each_format_loads_with_exactly_its_columns(
+COLUMNS = {
+    "trl-preference": dict.fromkeys(("prompt", "chosen", "rejected"), MESSAGES),
+    "trl-preference-implicit": dict.fromkeys(("chosen", "rejected"), MESSAGES),
+    "trl-unpaired": {"prompt": MESSAGES, "completion": MESSAGES, "label": "Value('bool')"},
+    "trl-prompt-completion": dict.fromkeys(("prompt", "completion"), MESSAGES),
+    "trl-prompt-only": {"prompt": MESSAGES},
+    "trl-language-modeling": {"messages": MESSAGES},
+}
+
+
+def test_each_format_loads_in_datasets_with_exactly_its_columns(
     database: Database, person: Person, tmp_path: Path
 ) -> None:
     bad, good = person.ask("Hi", "Go away", "Grüß Gott, “friend” \u2028 🙂")
@@ -188,20 +215,172 @@ def test_each_format_loads_with_exactly_its_columns(
     person.rate(good, 1)
     person.ask("2026-11-23", "12")
     exported = {name: rows(database, name, tmp_path) for name in export.FORMATS}
-    loaded = load(tmp_path, *[tmp_path / f"{name}.jsonl" for name in export.FORMATS])
-    columns = {Path(file).stem: data["columns"] for file, data in loaded.items()}
-    assert columns["trl-preference"] == dict.fromkeys(("prompt", "chosen", "rejected"), MESSAGES)
-    assert columns["trl-unpaired"] == {
-        "prompt": MESSAGES,
-        "completion": MESSAGES,
-        "label": "Value('bool')",
-    }
-    assert columns["trl-prompt-completion"] == dict.fromkeys(("prompt", "completion"), MESSAGES)
-    assert list(columns["jsonl"]) == list(exported["jsonl"][0])
+    loaded = load(tmp_path, *[tmp_path / export.file_name(name) for name in export.FORMATS])
     for file, data in loaded.items():
-        if Path(file).stem != "jsonl":  # there, times come back as times
-            assert data["rows"] == exported[Path(file).stem]
-        assert len(data["rows"]) == len(exported[Path(file).stem]) > 0
+        name = Path(file).stem
+        assert data["columns"] == COLUMNS.get(name, data["columns"])
+        assert list(data["columns"]) == list(exported[name][0])
+        assert len(data["rows"]) == len(exported[name]) > 0
+        if name in COLUMNS:  # elsewhere times come back as times, and rows get each other's keys
+            assert data["rows"] == exported[name]
+
+
+def test_a_million_characters_in_one_answer_fit_in_parquet(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    person.ask("Hi", "long " * 250_000)
+    [row] = rows(database, "parquet", tmp_path)
+    assert len(row["answer"]) == 1_250_000
+
+
+def test_parquet_holds_what_json_lines_hold(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    answer, _ = person.ask("Hi", "Hello", "Good day")
+    person.rate(answer, -1, ["Other"], "no")
+    database.write(lambda s: feedback.signal(s, person.id, answer.id, "copy", 5.0))
+    plain, typed = (rows(database, name, tmp_path) for name in ("jsonl", "parquet"))
+    for one, other in zip(plain, typed, strict=True):
+        assert other["created_at"] == datetime.fromisoformat(one["created_at"])
+        times = {"created_at": None}
+        for kind in ("feedback", "signals"):
+            assert [x | times for x in other.pop(kind)] == [x | times for x in one.pop(kind)]
+        assert other | times == one | times
+
+
+# Choosing, splitting
+
+
+def days(answer: Message, *, before: int = 0, after: int = 0) -> Selection:
+    """Answers up to so many seconds before or after this one."""
+    return Selection(
+        since=answer.created_at - timedelta(seconds=before),
+        until=answer.created_at + timedelta(seconds=after),
+    )
+
+
+def test_a_selection_by_time_begins_with_its_start_and_ends_before_its_end(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    [answer] = person.ask("Hi", "Hello")
+    for selection, number in (
+        (days(answer, after=1), 1),
+        (days(answer), 0),
+        (days(answer, before=1), 0),
+    ):
+        assert len(rows(database, "jsonl", tmp_path, Order(selection))) == number
+
+
+def test_a_selection_by_version_or_rater_speaks_of_nobody_else(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    other = Person(database)
+    question = person.say("Hi")
+    person.rate(person.answer(question, "Hello", version="v2"), 1)
+    person.rate(person.answer(question, "Go away"), -1)
+    other.rate(other.ask("Hi", "Good day")[0], 1)
+
+    def answers(**chosen: frozenset[str]) -> list[str]:
+        order = Order(Selection(**chosen))  # type: ignore[arg-type]
+        return [row["answer"] for row in rows(database, "jsonl", tmp_path, order)]
+
+    assert answers(versions=frozenset({"v2"})) == ["Hello"]
+    assert answers(raters=frozenset({other.id})) == ["Good day"]
+    assert answers(raters=frozenset({pseudonym(other.id)})) == ["Good day"]
+    only = Order(Selection(versions=frozenset({"v2"})))
+    assert rows(database, "trl-preference", tmp_path, only) == []
+
+
+def test_what_people_disagree_about_can_be_left_out(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    for who, value in ((person, 1), (Person(database), 1), (Person(database), -1)):
+        who.rate(who.ask("Hi", "Hello")[0], value)
+        who.rate(who.ask("Bye", "See you")[0], 1)
+    texts = {
+        share: {
+            row["completion"][0]["content"]
+            for row in rows(
+                database, "trl-unpaired", tmp_path, Order(Selection(min_agreement=share))
+            )
+        }
+        for share in (0.6, 0.7)
+    }
+    assert texts == {0.6: {"Hello", "See you"}, 0.7: {"See you"}}
+
+
+def test_equal_rows_are_written_once_and_records_always(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    for who in (person, Person(database)):
+        who.rate(who.ask("Hi", "Hello")[0], 1)
+    assert len(rows(database, "trl-unpaired", tmp_path)) == 1
+    assert len(rows(database, "argilla", tmp_path)) == 2
+
+
+def test_a_split_divides_no_conversation_and_no_person(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    for _ in range(40):
+        who = Person(database)
+        who.ask("One?", "1")
+        who.ask("Two?", "2")
+    for by, key in (("conversation", "conversation"), ("person", "rater")):
+        order = Order(split=Split(0.3, by))
+        with database.read() as session:
+            written = export.write(session, "jsonl", tmp_path / "all.jsonl", order)
+        train, test = ({row[key] for row in read(path)} for path in written.rows)
+        assert [path.name for path in written.rows] == ["all.train.jsonl", "all.test.jsonl"]
+        assert not train & test
+        assert len(train | test) == 40
+        assert 4 <= len(test) <= 20
+        assert sum(written.rows.values()) == 80
+
+
+def test_a_row_on_one_side_of_a_split_is_not_on_the_other(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    for _ in range(20):
+        who = Person(database)
+        who.rate(who.ask("Hi", "Hello")[0], 1)
+    with database.read() as session:
+        order = Order(split=Split(0.5))
+        written = export.write(session, "trl-unpaired", tmp_path / "x.jsonl", order)
+    assert sorted(written.rows.values()) == [0, 1]
+
+
+def test_the_same_feedback_makes_the_same_bytes(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    for number in range(5):
+        person.rate(person.ask(f"{number}?", str(number), "no")[0], 1)
+    for name in export.FORMATS:
+        for path in (tmp_path / "one", tmp_path / "two"):
+            with database.read() as session:
+                export.write(session, name, path)
+        assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+# Personal data
+
+
+def test_personal_data_are_replaced_wherever_they_stand_and_counted(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    mail = "ann@example.org"
+    first, second = person.ask(f"Write to {mail}", f"To {mail}?", "Done")
+    person.rate(first, -1, comment=f"not {mail}")
+    person.edit(first, f"Written to {mail}")
+    person.choose(second, first)
+    for name in export.FORMATS:
+        path = tmp_path / export.file_name(name)
+        with database.read() as session:
+            written = export.write(session, name, path)
+            assert written.replaced == {"email": 4}
+            assert mail not in json.dumps(read(path), default=str)
+            assert "[email]" in json.dumps(read(path), default=str)
+            export.write(session, name, path, Order(keep_personal=True))
+            assert mail in json.dumps(read(path), default=str)
 
 
 @on_sqlite  # PostgreSQL takes no broken JSON in the first place
@@ -214,7 +393,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_other(
     path.write_text("old")
     person.rate(person.ask("Hi", "Hello")[0], 1)
     database.write(lambda s: s.execute(text("UPDATE feedback SET reasons = '{'")).close())
-    with database.read() as session, pytest.raises(ValueError, match="property name"):
+    with database.read() as session, pytest.raises(ValueError, match="line 1 column 2"):
         export.write(session, "trl-unpaired", path)
     assert [(file.name, file.read_text()) for file in folder.iterdir()] == [("data.jsonl", "old")]
 
@@ -241,6 +420,31 @@ def test_the_command_writes_one_format(
     assert json.loads(out.read_text(encoding="utf-8"))["label"] is True
 
 
+def test_the_command_writes_every_format(
+    home: Home, person: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person.rate(person.ask("Hi", "Hello")[0], 1)
+    assert export.main(["--all", str(tmp_path)], {"HITL_DATA_DIR": str(home.folder)}) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(export.FORMATS)
+    assert all((tmp_path / export.file_name(name)).is_file() for name in export.FORMATS)
+
+
+def test_the_command_takes_every_choice_and_tells_what_it_replaced(
+    home: Home, person: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person.rate(person.ask("I am ann@example.org", "Hello")[0], 1)
+    out = tmp_path / "data.jsonl"
+    argv = ["--format", "jsonl", "--out", str(out), "--since", "2020-01-01", "--version", "base"]
+    argv += ["--until", "2999-01-01T00:00:00+02:00", "--rater", person.id, "--by", "person"]
+    argv += ["--min-agreement", "0.9", "--test", "1"]
+    assert export.main(argv, {"HITL_DATA_DIR": str(home.folder)}) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"0 rows written to {tmp_path / 'data.train.jsonl'}",
+        f"1 rows written to {tmp_path / 'data.test.jsonl'}",
+        "Personal data replaced: 1 email",
+    ]
+
+
 def test_the_command_refuses_in_one_line(
     home: Home, person: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -250,6 +454,8 @@ def test_the_command_refuses_in_one_line(
     for argv, env, line in (
         ([], here, "Give --format NAME"),
         (["--format", "csv", "--out", good], here, "Unknown format 'csv'"),
+        (["--format", "jsonl", "--out", good, "--since", "May"], here, "--since is 'May'"),
+        (["--format", "jsonl", "--out", good, "--test", "20"], here, "--test is 20"),
         (["--format", "jsonl", "--out", str(tmp_path)], here, "is a folder"),
         (["--format", "jsonl", "--out", ""], here, "is a folder"),
         (["--format", "jsonl", "--out", str(tmp_path / "no" / "x")], here, "can't be written"),
