@@ -14,7 +14,7 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,8 +31,23 @@ PEOPLE = 1_000
 TURNS = 4
 BATCH = 5_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
-WORDS = (
-    ["the", "a", "model", "answer", "says", "sky", "blue", "why", "because", "light", "long", "short", "water", "warm", "plain", "so", "it"]
+WORDS = ("the", "model", "answers", "that", "the", "sky", "is", "blue", "because", "of", "1987")
+ROLES = ("user", "assistant")
+TEXTS = tuple(
+    [" ".join(random.Random(n).choices(WORDS, k=length)) for n in range(1_000)]
+    for length in (8, 45)
+)
+ANSWERED = (
+    "base",
+    "smollm2",
+    "llamacpp",
+    '{"temperature": 0.7, "top_p": 0.9}',
+    7,
+    40,
+    60,
+    80.5,
+    910.0,
+    "eos",
 )
 
 
@@ -89,55 +104,38 @@ def export(home: Home, name: str) -> dict[str, Any]:
 
 
 def _conversations(s: Session, draws: random.Random, people: list[str], numbers: range) -> None:
-    talks, messages, feedback = [], [], []
+    talks, messages, ratings = [], [], []
     for number in numbers:
-        rater = draws.choice(people)
-        talk = f"c{number:031x}"
-        talks.append(
-            {"id": talk, "rater_id": rater, "created_at": START + timedelta(seconds=number)}
-        )
-        for message in _messages(draws, talk, number):
-            messages.append(message)
-            if message["role"] == "assistant":
-                feedback.append(
-                    {
-                        "rater_id": rater,
-                        "message_id": message["id"],
-                        "kind": "rating",
-                        "value": draws.choice((1, 1, -1)),
-                        "reasons": [],
-                        "comment": "",
-                        "created_at": message["created_at"],
-                    }
-                )
-    for table, rows in ((Conversation, talks), (Message, messages), (Feedback, feedback)):
-        s.execute(insert(table), rows)
+        talk, rater = f"c{number:031x}", draws.choice(people)
+        talks.append((talk, rater, None, _time(number)))
+        parent = None
+        for turn in range(2 * TURNS):
+            mine = f"{turn:x}{number:031x}"
+            row = (
+                mine,
+                talk,
+                parent,
+                ROLES[turn % 2],
+                draws.choice(TEXTS[turn % 2]),
+                _time(number, turn),
+            )
+            messages.append(row + (ANSWERED if turn % 2 else (None,) * len(ANSWERED)))
+            if turn % 2:
+                rating = draws.choice((1, 1, -1))
+                ratings.append((rater, mine, "rating", rating, "[]", "", None, None, None, row[-1]))
+            parent = mine
+    for table, rows in ((Conversation, talks), (Message, messages), (Feedback, ratings)):
+        columns = [
+            c.name for c in table.__table__.columns if c.name != "id" or table is not Feedback
+        ]
+        marks = ", ".join("?" * len(columns))
+        statement = f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
+        s.connection().exec_driver_sql(statement, rows)
 
 
-def _messages(draws: random.Random, talk: str, number: int) -> Iterator[dict[str, Any]]:
-    parent = None
-    for turn in range(2 * TURNS):
-        mine = f"{turn:x}{number:031x}"
-        answer = turn % 2 == 1
-        yield {
-            "id": mine,
-            "conversation_id": talk,
-            "parent_id": parent,
-            "role": "assistant" if answer else "user",
-            "text": " ".join(draws.choices(WORDS, k=40 if answer else 10)),
-            "created_at": START + timedelta(seconds=number, milliseconds=turn),
-            "version": "base" if answer else None,
-            "base": "smollm2" if answer else None,
-            "engine": "llamacpp" if answer else None,
-            "sampling": {"temperature": 0.7, "top_p": 0.9} if answer else None,
-            "seed": number if answer else None,
-            "prompt_tokens": 40 if answer else None,
-            "completion_tokens": 50 if answer else None,
-            "first_token_ms": 80.0 if answer else None,
-            "duration_ms": 900.0 if answer else None,
-            "stop_reason": "eos" if answer else None,
-        }
-        parent = mine
+def _time(number: int, turn: int = 0) -> str:
+    """Return a time as SQLite keeps it."""
+    return f"{START + timedelta(seconds=number, microseconds=turn):%Y-%m-%d %H:%M:%S.%f}"
 
 
 def _say(figures: dict[str, Any]) -> None:
