@@ -97,6 +97,7 @@ def export(home: Home, name: str) -> dict[str, Any]:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
         "peak_mb": round(usage.ru_maxrss / 1024),
         "file_mb": round(out.stat().st_size / 2**20),
         "sha256": digest,

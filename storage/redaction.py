@@ -39,20 +39,25 @@ NUMBERS_OF_PEOPLE = (
 BARE = re.compile(r"[0-9]{1,9}|[0-9]+\.[0-9]+")
 """Too few digits to go by, or a decimal fraction; neither is told from an ordinary number."""
 
-SECRET = re.compile(
+KEY = re.compile(
     r"""
     -----BEGIN[ A-Z]*PRIVATE\ KEY-----.*?(?:-----END[ A-Z]*PRIVATE\ KEY-----|\Z)
     | \b(?: sk-[\w-]{16,} | (?:sk|pk|rk)_(?:live|test)_\w{10,} | gh[pousr]_\w{20,}
           | github_pat_\w{20,} | glpat-[\w-]{16,} | hf_\w{20,} | (?:AKIA|ASIA)[A-Z0-9]{16}
           | AIza[\w-]{30,} | xox[abeoprs]-[\w-]{10,} | npm_\w{30,} | pypi-[\w-]{30,}
           | SG\.[\w-]{16,}\.[\w-]{16,} | eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*
+          | (?=[\w-]{32})(?=\w*[0-9])(?=\w*[a-z])(?=\w*[A-Z])[\w-]{32,}
           )
-    | (?i:\b(?:bearer|basic)\ +)(?=[\w.~+/=-]*[0-9])[\w.~+/=-]{16,}
-    | \b(?=\w*[0-9])(?=\w*[a-z])(?=\w*[A-Z])[\w-]{32,}
-    | (?i:(?:password|passwort|passwd|pwd|passphrase|secret|token|(?:api|access|secret)[ _-]?key)
-      ["']?\s*)(?:[:=]\s*["']?[^\s"',;&)]{6,} | is:?\s+["']?(?=\S*[0-9$#!%*])[^\s"',;]{6,})
     """,
     re.VERBOSE | re.DOTALL,
+)
+NAMED = re.compile(
+    r"""
+    \b(?:bearer|basic)\ +(?=[\w.~+/=-]*[0-9])[\w.~+/=-]{16,}
+    | (?:password|passwort|passwd|pwd|passphrase|secret|token|(?:api|access|secret)[ _-]?key)
+      ["']?\s*(?:[:=]\s*["']?[^\s"',;&)]{6,} | is:?\s+["']?(?=\S*[0-9$#!%*])[^\s"',;]{6,})
+    """,
+    re.VERBOSE | re.IGNORECASE,
 )
 EMAIL = re.compile(
     r"(?<![\w.+%'-])(?:[\w.+%'-]{1,64}@[\w-]+(?:\.[\w-]+)+"
@@ -94,6 +99,8 @@ PHONE = re.compile(
     r"[^0-9\n]{0,16})(?<![0-9])[0-9](?:[ ./-]?[0-9]){6,14}(?!\w|[.,][0-9])"
 )
 
+Check = Callable[[str], bool]
+
 
 class Redaction:
     """Replaces personal data, and counts what it replaced by kind."""
@@ -103,15 +110,13 @@ class Redaction:
 
     def clean(self, text: str) -> str:
         """Return the text without the personal data that were found in it."""
-        if not _may_hold(text):
-            return text
-        for kind, pattern, is_one in KINDS:
-            text = self._replace(text, kind, pattern, is_one)
+        for may_hold, kinds in KINDS:
+            if may_hold(text):
+                for kind, pattern, is_one in kinds:
+                    text = self._replace(text, kind, pattern, is_one)
         return text
 
-    def _replace(
-        self, text: str, kind: str, pattern: re.Pattern[str], is_one: Callable[[str], bool]
-    ) -> str:
+    def _replace(self, text: str, kind: str, pattern: re.Pattern[str], is_one: Check) -> str:
         def replacement(found: re.Match[str]) -> str:
             for part in _parts(found[0]):
                 if is_one(part):
@@ -120,15 +125,6 @@ class Redaction:
             return found[0]
 
         return pattern.sub(replacement, text)
-
-
-def _may_hold(text: str) -> bool:
-    """Tell in a microsecond of most texts that they hold nothing."""
-    for sign in SIGNS:
-        if sign in text:
-            return True
-    lower = text.lower()
-    return any(word in lower for word in WORDS)
 
 
 def _parts(found: str) -> Iterator[str]:
@@ -183,18 +179,50 @@ def _digits(found: str) -> str:
     return "".join(filter(str.isdigit, found))
 
 
-SIGNS = "@:=0123456789"
-WORDS = ("passw", "secret", "token", "bearer", "[at", "(at", "{at")
-KINDS: tuple[tuple[str, re.Pattern[str], Callable[[str], bool]], ...] = (
-    ("secret", SECRET, _any),
-    ("credentials", CREDENTIALS, _any),
-    ("email", EMAIL, _any),
-    ("iban", IBAN, _is_account),
-    ("card", DIGITS, _is_card),
-    ("id", LETTERED, _is_persons),
-    ("id", DIGITS, _is_persons),
-    ("id", UNCHECKED, _any),
-    ("ip", ADDRESS, _is_address),
-    ("phone", PHONE, _any),
+def _has_long_word(text: str) -> bool:
+    return max(map(len, text.split()), default=0) >= 16
+
+
+def _names_a_secret(text: str) -> bool:
+    lower = text.lower()
+    return any(word in lower for word in SECRETS)
+
+
+def _has_at(text: str) -> bool:
+    return "@" in text or any(at in text for at in ("[at", "(at", "{at", "[AT", "(AT", "{AT"))
+
+
+def _has_login(text: str) -> bool:
+    return "://" in text
+
+
+def _may_have_address(text: str) -> bool:
+    return text.count(".") > 2 or text.count(":") > 1
+
+
+def _has_digits_together(text: str) -> bool:
+    return CLOSE.search(text) is not None
+
+
+SECRETS = ("passw", "passphrase", "pwd", "secret", "token", "key", "bearer", "basic")
+CLOSE = re.compile(r"[0-9](?:[^0-9]{0,4}[0-9]){4}")
+KINDS: tuple[tuple[Check, tuple[tuple[str, re.Pattern[str], Check], ...]], ...] = (
+    (_has_long_word, (("secret", KEY, _any),)),
+    (_names_a_secret, (("secret", NAMED, _any),)),
+    (_has_login, (("credentials", CREDENTIALS, _any),)),
+    (_has_at, (("email", EMAIL, _any),)),
+    (_may_have_address, (("ip", ADDRESS, _is_address),)),
+    (
+        _has_digits_together,
+        (
+            ("iban", IBAN, _is_account),
+            ("card", DIGITS, _is_card),
+            ("id", LETTERED, _is_persons),
+            ("id", DIGITS, _is_persons),
+            ("id", UNCHECKED, _any),
+            ("phone", PHONE, _any),
+        ),
+    ),
 )
-"""What is looked for, in this order: what is longer or surer comes first."""
+"""What is looked for, in this order: what is longer or surer comes first. Before each stands what
+tells in a microsecond of most texts that they hold none of it."""
