@@ -1,0 +1,307 @@
+"""Feedback from files into the database, so that a reward head has something to begin with.
+
+Reads our own `jsonl` and `parquet` exports and TRL's preference and unpaired data, with conversational
+or plain texts. Importing a file twice changes nothing. A file whose rows don't name raters counts as
+one person. Knows no trainer.
+
+    python -m storage.imports FILE
+"""
+
+import argparse
+import hashlib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import groupby, islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+from sqlalchemy.orm import Session
+
+from storage import feedback
+from storage.database import Database, DatabaseUnusable
+from storage.home import Home, HomeError
+from storage.models import Conversation, Message, Rater, now
+from storage.transcripts import Turn
+
+VERSION = "imported"
+"""What imported answers carry in place of the version that gave them."""
+BATCH = 100
+
+
+@dataclass(frozen=True)
+class Said:
+    """An answer to some turns, and the opinions about it; `other` in a choice is the other's text."""
+
+    turns: list[Turn]
+    answer: str
+    opinions: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Talk:
+    """One conversation to be."""
+
+    key: str
+    rater: str
+    said: list[Said] = field(default_factory=list)
+
+
+@dataclass
+class Imported:
+    """What came of a file."""
+
+    conversations: int = 0
+    opinions: int = 0
+    known: int = 0
+    left_out: int = 0
+
+
+def read(path: Path) -> Iterator[Talk | None]:
+    """Yield what a file holds, one conversation at a time; None for a row that can't be one here.
+
+    That is a row with a system prompt or a tool's turn, or with nothing to answer.
+
+    Raises:
+        ValueError: with the row that isn't what its file began with.
+        OSError: the file can't be read.
+    """
+    rows = enumerate(_rows(path), 1)
+    for conversation, group in groupby(rows, lambda row: _conversation(*row)):
+        found = list(group)
+        talk = Talk(conversation, str(found[0][1].get("rater", path.name)))
+        for number, row in found:
+            said = _said(number, row)
+            if said is None:
+                yield None
+            else:
+                talk.said.append(said)
+        if talk.said:
+            yield talk
+
+
+def store(database: Database, talks: Iterable[Talk | None]) -> Imported:
+    """Put conversations into the database, except those that it has from an earlier import."""
+    done = Imported()
+    found = iter(talks)
+    while batch := list(islice(found, BATCH)):
+        done.left_out += batch.count(None)
+        here = [talk for talk in batch if talk is not None]
+
+        def work(s: Session, here: list[Talk] = here) -> list[bool]:
+            return [_store(s, talk) for talk in here]
+
+        for talk, new in zip(here, database.write(work), strict=True):
+            done.conversations += new
+            done.known += not new
+            done.opinions += new * sum(len(said.opinions) for said in talk.said)
+    return done
+
+
+def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Import one file; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m storage.imports", description="Take feedback in from a file."
+    )
+    parser.add_argument(
+        "file", metavar="FILE", type=Path, help="an export, or TRL data (JSON lines)"
+    )
+    path = parser.parse_args(argv).file
+    try:
+        for _ in read(path):  # a file that breaks off leaves nothing half done
+            pass
+        with closing(Database.open(Home.from_env(env))) as database:
+            done = store(database, read(path))
+    except OSError as error:
+        sys.stderr.write(f"{path} can't be read ({error.strerror or error}). Name another file.\n")
+        return 2
+    except (DatabaseUnusable, HomeError, ValueError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(
+        f"{done.opinions} opinions in {done.conversations} conversations imported; {done.known} were "
+        f"there before; {done.left_out} rows left out (system prompts, tools, nothing to answer).\n"
+    )
+    return 0
+
+
+# Reading
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    if path.suffix == ".parquet":
+        from pyarrow import parquet  # noqa: PLC0415 - slow to import, and seldom needed
+
+        with path.open("rb") as file:
+            for batch in parquet.ParquetFile(file).iter_batches(1_000):
+                yield from batch.to_pylist()
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = orjson.loads(line)
+            except orjson.JSONDecodeError as error:
+                raise ValueError(f"Line {number} of {path} isn't JSON ({error}).") from error
+            if not isinstance(row, dict):
+                raise ValueError(  # noqa: TRY004 - what a user gave
+                    f"Line {number} of {path} is no row of a data set."
+                )
+            yield row
+
+
+def _conversation(number: int, row: dict[str, Any]) -> str:
+    """Return what makes rows one conversation: its id, or the row's own content."""
+    del number
+    named = row.get("conversation")
+    key = named if isinstance(named, str) else _hash(orjson.dumps(row, default=str).decode())
+    return _hash(key)
+
+
+def _said(number: int, row: dict[str, Any]) -> Said | None:
+    try:
+        if "answer" in row:
+            said = _from_export(row)
+        elif "label" in row:
+            said = _from_unpaired(row)
+        else:
+            said = _from_preference(row)
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        raise ValueError(
+            f"Row {number} is neither one of our exports nor TRL's prompt, completion, label or "
+            f"prompt, chosen, rejected ({type(error).__name__}: {error})."
+        ) from error
+    roles = [turn["role"] for turn in said.turns]
+    if not said.answer.strip() or roles[-1:] != ["user"] or set(roles) - {"user", "assistant"}:
+        return None
+    return said
+
+
+def _from_export(row: dict[str, Any]) -> Said:
+    drafts = {draft["message"]: draft["answer"] for draft in row["drafts"]}
+    opinions = [{**said, "other": drafts.get(said["other"], "")} for said in row["feedback"]]
+    return Said(_turns(row["prompt"]), _text(row["answer"]), opinions)
+
+
+def _from_unpaired(row: dict[str, Any]) -> Said:
+    liked = row["label"]
+    if not isinstance(liked, bool):
+        raise TypeError("label is neither true nor false")
+    rating = {"kind": "rating", "value": 1 if liked else -1}
+    return Said(_turns(row["prompt"]), _answer(row["completion"]), [rating])
+
+
+def _from_preference(row: dict[str, Any]) -> Said:
+    chosen, rejected = row["chosen"], row["rejected"]
+    if "prompt" in row:
+        turns = _turns(row["prompt"])
+    else:
+        turns = _turns(chosen[:-1])
+        chosen, rejected = chosen[-1:], rejected[-1:]
+    choice = {"kind": "choice", "verdict": "better", "other": _answer(rejected)}
+    return Said(turns, _answer(chosen), [choice])
+
+
+def _turns(prompt: str | list[dict[str, Any]]) -> list[Turn]:
+    if isinstance(prompt, str):
+        return [{"role": "user", "content": _text(prompt)}]
+    return [{"role": str(turn["role"]), "content": _text(turn["content"])} for turn in prompt]
+
+
+def _answer(completion: str | list[dict[str, Any]]) -> str:
+    if isinstance(completion, str):
+        return _text(completion)
+    (message,) = completion
+    return _text(message["content"])
+
+
+def _text(text: Any) -> str:  # noqa: ANN401 - whatever a file holds
+    if not isinstance(text, str):
+        raise TypeError(f"{str(text)[:40]!r} is not text")
+    return text.replace("\x00", "")
+
+
+# Storing
+
+
+def _store(s: Session, talk: Talk) -> bool:
+    """Store one conversation; False if it is there already."""
+    key = _hash(f"{talk.rater}/{talk.key}")
+    if s.get(Conversation, key):
+        return False
+    rater = _hash(talk.rater)
+    if not s.get(Rater, rater):
+        s.add(Rater(id=rater))
+        s.flush()
+    s.add(Conversation(id=key, rater_id=rater))
+    s.flush()
+    tree = _Tree(s, key)
+    for said in talk.said:
+        parent = None
+        for turn in said.turns:
+            parent = tree.message(parent, turn["role"], turn["content"])
+        answer = tree.message(parent, "assistant", said.answer)
+        for opinion in said.opinions:
+            _say(s, rater, tree, answer, opinion)
+    s.get_one(Conversation, key).head_id = tree.last
+    return True
+
+
+class _Tree:
+    """A conversation that grows; the same words in the same place are the same message."""
+
+    def __init__(self, s: Session, conversation: str) -> None:
+        self._s = s
+        self._conversation = conversation
+        self._known: dict[tuple[str | None, str, str], Message] = {}
+        self._begun = now()
+
+    @property
+    def last(self) -> str:
+        """The id of the newest message."""
+        return list(self._known.values())[-1].id
+
+    def message(self, parent: Message | None, role: str, text: str) -> Message:
+        """Return the message that says this after `parent`."""
+        above = parent.id if parent else None
+        key = (above, role, text)
+        if key not in self._known:
+            answer = {"version": VERSION, "engine": "import", "stop_reason": "eos"}
+            self._known[key] = Message(
+                conversation_id=self._conversation,
+                parent_id=above,
+                role=role,
+                text=text,
+                created_at=self._begun + timedelta(microseconds=len(self._known)),
+                **(answer if role == "assistant" else {}),
+            )
+            self._s.add(self._known[key])
+            self._s.flush()
+        return self._known[key]
+
+
+def _say(s: Session, rater: str, tree: _Tree, answer: Message, opinion: dict[str, Any]) -> None:
+    """Say it as a person would, by the same checks."""
+    kind = opinion.get("kind")
+    if kind == "rating":
+        reasons = opinion.get("reasons") or ()
+        feedback.rate(s, rater, answer.id, opinion["value"], reasons, opinion.get("comment") or "")
+    elif kind == "edit":
+        feedback.edit(s, rater, answer.id, opinion["text"])
+    elif kind == "choice" and opinion["other"]:
+        parent = s.get_one(Message, answer.parent_id)
+        other = tree.message(parent, "assistant", opinion["other"])
+        if other is not answer:
+            feedback.choose(s, rater, answer.id, other.id, opinion["verdict"])
+
+
+def _hash(text: str) -> str:
+    """Return an id that only the text decides."""
+    return hashlib.sha256(f"import/{text}".encode()).hexdigest()[:32]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,175 @@
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from huggingface_hub import DatasetCard, HfApi, ModelCard
+
+from storage import hub
+from storage.database import Database
+from storage.home import Home
+from storage.hub import Place, PushFailed, push
+from storage.models import Adapter
+from tests.storage.hub import Hub
+from tests.storage.people import Person
+
+
+@pytest.fixture
+def there() -> Iterator[Hub]:
+    stand_in = Hub()
+    yield stand_in
+    stand_in.close()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "made"
+    made.mkdir()
+    (made / "jsonl.jsonl").write_text('{"a": 1}\n')
+    (made / "parquet.parquet").write_bytes(b"PAR1" * 100)
+    (made / "README.md").write_text("---\npretty_name: x\n---\n# Card\n")
+    return made
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def api(there: Hub) -> HfApi:
+    return HfApi(endpoint=there.address, token="hf_x")
+
+
+def never(seconds: float) -> None:
+    raise AssertionError(f"waited {seconds} s for nothing")
+
+
+def test_a_push_makes_a_private_repository_with_every_file_in_one_commit(
+    there: Hub, folder: Path
+) -> None:
+    address = push(api(there), Place("me/feedback", "dataset"), folder, "Add", never)
+    assert address.startswith(there.address)
+    assert there.files["datasets/me/feedback"] == contents(folder)
+    assert there.private == {"datasets/me/feedback": True}
+    assert there.commits == 1
+    assert "Bearer hf_x" in there.tokens
+
+
+def test_a_repository_is_public_only_if_that_was_said(there: Hub, folder: Path) -> None:
+    push(api(there), Place("me/open", "dataset", public=True), folder, "Add", never)
+    assert there.private == {"datasets/me/open": False}
+    (folder / "README.md").write_text("# Other\n")
+    before = dict(there.files["datasets/me/open"])
+    with pytest.raises(ValueError, match="is public on the Hub"):
+        push(api(there), Place("me/open", "dataset"), folder, "Add", never)
+    assert there.files["datasets/me/open"] == before
+
+
+@pytest.mark.parametrize("part", ["/repos/create", "/commit/", "/datasets/me/feedback"])
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_hub_that_is_busy_or_broken_is_asked_again(
+    part: str, status: int, there: Hub, folder: Path
+) -> None:
+    waits: list[float] = []
+    there.refuse(part, status, times=3)
+    push(api(there), Place("me/feedback", "dataset"), folder, "Add", waits.append)
+    assert there.files["datasets/me/feedback"] == contents(folder)
+    assert waits == [1.0, 2.0, 4.0]
+
+
+def test_it_waits_as_long_as_the_hub_asks_within_reason(there: Hub, folder: Path) -> None:
+    waits: list[float] = []
+    there.refuse("/commit/", 429, after="7")
+    there.refuse("/commit/", 429, after="99999")
+    push(api(there), Place("me/feedback", "dataset"), folder, "Add", waits.append)
+    assert waits == [7.0, hub.LONGEST]
+
+
+def test_a_hub_that_stays_broken_loses_nothing_and_the_next_push_succeeds(
+    there: Hub, folder: Path
+) -> None:
+    before = contents(folder)
+    there.refuse("/commit/", 500, times=len(hub.WAITS) + 1)
+    with pytest.raises(PushFailed, match="try again later"):
+        push(api(there), Place("me/feedback", "dataset"), folder, "Add", lambda _: None)
+    assert contents(folder) == before
+    assert there.files["datasets/me/feedback"] == {}
+    push(api(there), Place("me/feedback", "dataset"), folder, "Add", never)
+    assert there.files["datasets/me/feedback"] == before
+
+
+def test_a_refusal_is_not_asked_again(there: Hub, folder: Path) -> None:
+    there.refuse("/commit/", 403)
+    with pytest.raises(PushFailed, match="HF_TOKEN"):
+        push(api(there), Place("me/feedback", "dataset"), folder, "Add", never)
+
+
+def test_a_hub_that_cannot_be_reached_is_told_in_one_line(folder: Path) -> None:
+    nowhere = HfApi(endpoint="http://127.0.0.1:9")
+    with pytest.raises(PushFailed, match="All of it lies in") as caught:
+        push(nowhere, Place("me/feedback", "dataset"), folder, "Add", lambda _: None)
+    assert "\n" not in str(caught.value)
+
+
+def run(there: Hub, home: Home, *argv: str) -> int:
+    env = {"HITL_DATA_DIR": str(home.folder), "HF_ENDPOINT": there.address, "HF_TOKEN": "hf_x"}
+    return hub.main(argv, env)
+
+
+def test_the_command_pushes_a_data_set_with_its_card_and_takes_back_what_is_stale(
+    there: Hub, home: Home, person: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person.rate(person.ask("I am ann@example.org", "Hello")[0], 1)
+    argv = ("data-set", "--format", "trl-unpaired", "--repo", "me/feedback")
+    assert run(there, home, *argv) == 0
+    assert capsys.readouterr().out.startswith("Pushed to ")
+    files = there.files["datasets/me/feedback"]
+    assert set(files) == {"trl-unpaired.jsonl", "README.md"}
+    assert b"[email]" in files["trl-unpaired.jsonl"]
+    files["notes.md"] = b"the host's own"
+    assert run(there, home, *argv, "--test", "0.5", "--licence", "cc-by-4.0") == 0
+    assert set(files) == {
+        "trl-unpaired.train.jsonl", "trl-unpaired.test.jsonl", "README.md", "notes.md",
+    }  # fmt: skip
+    assert DatasetCard(files["README.md"].decode()).data.get("license") == "cc-by-4.0"
+
+
+def test_the_command_pushes_an_adapter_as_it_was_published(
+    there: Hub, home: Home, database: Database
+) -> None:
+    folder = home.adapters / "v1"
+    folder.mkdir(parents=True)
+    (folder / "adapter_model.safetensors").write_bytes(b"weights")
+    (folder / "adapter_config.json").write_text("{}")
+    database.write(lambda s: s.add(Adapter(version="v1", parent="base", base="smollm2")))
+    there.takes_lfs = True
+    there.refuse("/objects/", 500)
+    command = [sys.executable, "-m", "storage.hub", "adapter", "--version", "v1", "--repo", "me/v1"]
+    settings = {"HITL_DATA_DIR": str(home.folder), "HF_ENDPOINT": there.address}
+    environment = {**os.environ, **settings, "HF_TOKEN": "hf_x", "HF_HUB_DISABLE_XET": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    files = there.files["models/me/v1"]
+    assert files["adapter_model.safetensors"] == b"weights"
+    assert ModelCard(files["README.md"].decode()).data.get("base_model") == "smollm2"
+    assert {file.name for file in folder.iterdir()} == {
+        "adapter_model.safetensors",
+        "adapter_config.json",
+    }
+
+
+def test_the_command_refuses_in_one_line(
+    there: Hub, home: Home, person: Person, capsys: pytest.CaptureFixture[str]
+) -> None:
+    person.say("Hi")
+    for argv, line in (
+        (("adapter", "--version", "v9", "--repo", "me/a"), "no version 'v9'"),
+        (("data-set", "--format", "jsonl", "--repo", "a b/c"), "Repo id"),
+        (("data-set", "--format", "jsonl", "--repo", "a/b", "--test", "9"), "--test is 9"),
+    ):
+        assert run(there, home, *argv) == 2
+        error = capsys.readouterr().err
+        assert line in error
+        assert error.count("\n") == 1
+    assert there.commits == 0

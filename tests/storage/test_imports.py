@@ -1,0 +1,175 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from storage import export, imports, transcripts
+from storage.database import Database
+from storage.export import Order
+from storage.home import Home
+from storage.imports import VERSION, read, store
+from tests.storage.people import Person
+from training.config import TrainingConfig
+from training.targets import build
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Database:
+    """Another installation's database, still empty."""
+    return Database.open(Home.from_env({"HITL_DATA_DIR": str(tmp_path / "elsewhere")}))
+
+
+def written(path: Path, *rows: dict[str, Any]) -> Path:
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def said(role: str, text: str) -> list[dict[str, str]]:
+    return [{"role": role, "content": text}]
+
+
+def trl_rows(database: Database, folder: Path) -> dict[str, list[str]]:
+    """What TRL would be given of a database, in no order."""
+    found = {}
+    for name in ("trl-preference", "trl-unpaired", "trl-prompt-completion"):
+        path = folder / export.file_name(name)
+        with database.read() as session:
+            export.write(session, name, path, Order(keep_personal=True))
+        found[name] = sorted(path.read_text(encoding="utf-8").splitlines())
+    return found
+
+
+@pytest.mark.parametrize("name", ["jsonl", "parquet"])
+def test_our_own_export_comes_back_as_the_same_training_data(
+    name: str, database: Database, elsewhere: Database, person: Person, tmp_path: Path
+) -> None:
+    bad, good = person.ask("Hi", "Go away", "Hello")
+    person.rate(bad, -1, ["Style or tone"], "rude")
+    person.rate(good, -1)
+    person.rate(good, 1)
+    [edited] = person.ask("How are you?", "Fien")
+    person.edit(edited, "Fine")
+    first, second = person.ask("Bye", "Bye", "See you")
+    person.choose(second, first)
+    other = Person(database)
+    other.rate(other.ask("Hi", "Hello")[0], 1)
+    path = tmp_path / export.file_name(name)
+    with database.read() as session:
+        export.write(session, name, path)
+    done = store(elsewhere, read(path))
+    assert (done.conversations, done.opinions, done.known, done.left_out) == (2, 6, 0, 0)
+    assert trl_rows(elsewhere, tmp_path) == trl_rows(database, tmp_path)
+    with elsewhere.read() as session:
+        found = list(transcripts.read_all(session))
+    assert len({t.rater for t in found}) == 2
+    assert {a.version for t in found for a in t.answers()} == {VERSION}
+    elsewhere.close()
+
+
+def test_a_file_that_comes_twice_is_there_once(elsewhere: Database, tmp_path: Path) -> None:
+    rows = [
+        {
+            "prompt": said("user", "Hi"),
+            "completion": said("assistant", text),
+            "label": text == "Yes",
+        }
+        for text in ("Yes", "No", "Yes")
+    ]
+    path = written(tmp_path / "kto.jsonl", *rows)
+    done = store(elsewhere, read(path))
+    again = store(elsewhere, read(path))
+    assert (done.conversations, done.known) == (2, 1)
+    assert (again.conversations, again.known) == (0, 3)
+    elsewhere.close()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"prompt": "Hi", "chosen": "Hello", "rejected": "Go away"},
+        {
+            "prompt": said("user", "Hi"),
+            "chosen": said("assistant", "Hello"),
+            "rejected": said("assistant", "Go away"),
+        },
+        {
+            "chosen": said("user", "Hi") + said("assistant", "Hello"),
+            "rejected": said("user", "Hi") + said("assistant", "Go away"),
+        },
+    ],
+    ids=["plain", "conversational", "implicit"],
+)
+def test_trls_preferences_come_in_whatever_their_form(
+    row: dict[str, Any], elsewhere: Database, tmp_path: Path
+) -> None:
+    store(elsewhere, read(written(tmp_path / "dpo.jsonl", row)))
+    [line] = trl_rows(elsewhere, tmp_path)["trl-preference"]
+    assert json.loads(line) == {
+        "prompt": said("user", "Hi"),
+        "chosen": said("assistant", "Hello"),
+        "rejected": said("assistant", "Go away"),
+    }
+    elsewhere.close()
+
+
+def test_what_was_imported_is_enough_to_fit_a_reward_head(
+    elsewhere: Database, tmp_path: Path
+) -> None:
+    rows = [
+        {"prompt": f"{n}?", "completion": "yes" if n % 2 else "no", "label": bool(n % 2)}
+        for n in range(24)
+    ]
+    store(elsewhere, read(written(tmp_path / "kto.jsonl", *rows)))
+    with elsewhere.read() as session:
+        targets = build(transcripts.read_rated(session))
+    assert targets.labels == 24 >= TrainingConfig().min_labels
+    assert {r.target for r in targets.rated} == {0.0, 1.0}
+    elsewhere.close()
+
+
+def test_rows_that_have_no_place_here_are_counted(elsewhere: Database, tmp_path: Path) -> None:
+    path = written(
+        tmp_path / "kto.jsonl",
+        {
+            "prompt": said("system", "Be kind") + said("user", "Hi"),
+            "completion": "Hi",
+            "label": True,
+        },
+        {"prompt": said("user", "Hi"), "completion": " ", "label": True},
+        {"prompt": "Hi", "completion": "Hello", "label": True},
+    )
+    done = store(elsewhere, read(path))
+    assert (done.conversations, done.left_out) == (1, 2)
+    elsewhere.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('{"prompt": "Hi", "completion": "Hello", "label": true}\n{"a', "Line 2 of"),
+        ("[1]\n", "is no row"),
+        ('{"prompt": "Hi", "completion": "Hello", "label": 1}\n', "neither true nor false"),
+        ('{"prompt": 3, "chosen": "a", "rejected": "b"}\n', "Row 1 is neither"),
+        ('{"text": "Hi"}\n', "KeyError"),
+    ],
+)
+def test_a_file_that_is_something_else_is_refused_and_leaves_nothing(
+    text: str, line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "data.jsonl"
+    path.write_text(text, encoding="utf-8")
+    home = tmp_path / "data"
+    assert imports.main([str(path)], {"HITL_DATA_DIR": str(home)}) == 2
+    assert line in capsys.readouterr().err
+    assert not home.exists()
+
+
+def test_the_command_says_what_it_took_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "kto.jsonl", {"prompt": "Hi", "completion": "Hello", "label": True})
+    assert imports.main([str(path)], {"HITL_DATA_DIR": str(tmp_path / "data")}) == 0
+    assert capsys.readouterr().out.startswith("1 opinions in 1 conversations imported; 0 were")
+    assert imports.main([str(tmp_path / "no")], {"HITL_DATA_DIR": str(tmp_path / "data")}) == 2
+    assert "can't be read" in capsys.readouterr().err
