@@ -31,12 +31,17 @@ PEOPLE = 1_000
 TURNS = 4
 BATCH = 5_000
 START = datetime(2026, 1, 1, tzinfo=UTC)
-WORDS = ("the", "model", "answers", "that", "the", "sky", "is", "blue", "because", "of", "1987")
+
+
+def _text(draws: random.Random, words: int) -> str:
+    """Return a text that in one of three cases holds a number, as texts do."""
+    number = f" {draws.choice((7, 42, 1987, 25_000))}" if draws.random() < 1 / 3 else ""
+    return f"{' '.join(draws.choices(WORDS, k=words))}{number}."
+
+
+WORDS = ("the", "model", "answers", "that", "sky", "is", "blue", "because", "of", "light", "and")
 ROLES = ("user", "assistant")
-TEXTS = tuple(
-    [" ".join(random.Random(n).choices(WORDS, k=length)) for n in range(1_000)]
-    for length in (8, 45)
-)
+TEXTS = tuple([_text(random.Random(n), length) for n in range(1_000)] for length in (8, 45))
 ANSWERED = (
     "base",
     "smollm2",

@@ -6,6 +6,7 @@ Equal rows make equal bytes, whenever and wherever they are written.
 import os
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -20,7 +21,7 @@ ONE_LINE = {
     "\u2029".encode(): rb"\u2029",
 }
 """Characters that JSON allows and `str.splitlines` breaks lines at."""
-GROUP = 16 * 2**20
+GROUP = 8 * 2**20
 """Bytes of JSON in one row group of Parquet."""
 
 
@@ -68,7 +69,10 @@ class List:
 
 
 class Parquet:
-    """Parquet of the same lines; Arrow reads JSON several times as fast as it takes objects."""
+    """Parquet of the same lines; Arrow reads JSON several times as fast as it takes objects.
+
+    One group is written while the next one fills.
+    """
 
     def __init__(self, file: BinaryIO, schema: dict[str, Any]) -> None:
         # Arrow takes longer to import than all the rest; only this form needs it.
@@ -78,6 +82,8 @@ class Parquet:
         self._schema = pa.schema(list(_arrow(pa, schema)))
         self._json = json
         self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
+        self._beside = ThreadPoolExecutor(1)
+        self._writing: Future[None] | None = None
         self._lines: list[bytes] = []
         self._size = 0
 
@@ -86,16 +92,25 @@ class Parquet:
         self._lines.append(line)
         self._size += len(line) + 1
         if self._size >= GROUP:
-            self._write_group()
+            self._begin_group()
 
     def finish(self) -> None:
         """Write the last group and the footer."""
         if self._lines:
-            self._write_group()
+            self._begin_group()
+        if self._writing:
+            self._writing.result()
+        self._beside.shutdown()
         self._writer.close()
 
-    def _write_group(self) -> None:
-        text = b"\n".join(self._lines)
+    def _begin_group(self) -> None:
+        """Let this group be written; wait for the one before, so that there are never three."""
+        if self._writing:
+            self._writing.result()
+        self._writing = self._beside.submit(self._write_group, b"\n".join(self._lines))
+        self._lines, self._size = [], 0
+
+    def _write_group(self, text: bytes) -> None:
         self._writer.write_table(
             self._json.read_json(
                 BytesIO(text),
@@ -105,12 +120,13 @@ class Parquet:
                 ),
             )
         )
-        self._lines, self._size = [], 0
 
 
 def to_line(row: dict[str, Any]) -> bytes:
     """Return a row as JSON that no reader breaks in two."""
     line = orjson.dumps(row)
+    if line.isascii():
+        return line
     for character, escape in ONE_LINE.items():
         if character in line:
             line = line.replace(character, escape)

@@ -185,11 +185,14 @@ def _has_long_word(text: str) -> bool:
 
 def _names_a_secret(text: str) -> bool:
     lower = text.lower()
-    return any(word in lower for word in SECRETS)
+    for word in SECRETS:  # noqa: SIM110 - any() takes twice as long, and this is asked of each text
+        if word in lower:
+            return True
+    return False
 
 
 def _has_at(text: str) -> bool:
-    return "@" in text or any(at in text for at in ("[at", "(at", "{at", "[AT", "(AT", "{AT"))
+    return "@" in text or OBFUSCATED.search(text) is not None
 
 
 def _has_login(text: str) -> bool:
@@ -205,7 +208,8 @@ def _has_digits_together(text: str) -> bool:
 
 
 SECRETS = ("passw", "passphrase", "pwd", "secret", "token", "key", "bearer", "basic")
-CLOSE = re.compile(r"[0-9](?:[^0-9]{0,4}[0-9]){4}")
+OBFUSCATED = re.compile(r"[\[({][aA][tT][\])}]")
+CLOSE = re.compile(r"[0-9](?:[^0-9]{0,4}[0-9]){5}")
 KINDS: tuple[tuple[Check, tuple[tuple[str, re.Pattern[str], Check], ...]], ...] = (
     (_has_long_word, (("secret", KEY, _any),)),
     (_names_a_secret, (("secret", NAMED, _any),)),

@@ -112,13 +112,15 @@ class Transcript:
         Only what was read from the database can be rewritten.
         """
 
-        def changed(row: Any, *columns: str) -> Any:  # noqa: ANN401 - a row of either table
-            old = {name: getattr(row, name) for name in columns}
-            new = {name: text and change(text) for name, text in old.items()}
-            return row if new == old else row._replace(**new)
-
-        messages = {key: changed(row, "text") for key, row in self.messages.items()}
-        feedback = [changed(row, "text", "comment") for row in self.feedback]
+        messages, feedback = dict[str, Any](self.messages), list[Any](self.feedback)
+        for key, message in messages.items():
+            text = change(message.text)
+            if text != message.text:
+                messages[key] = message._replace(text=text)
+        for place, row in enumerate(feedback):
+            if row.text or row.comment:
+                text, comment = row.text and change(row.text), row.comment and change(row.comment)
+                feedback[place] = row._replace(text=text, comment=comment)
         return replace(self, messages=messages, feedback=feedback)
 
     @cached_property
