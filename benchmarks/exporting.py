@@ -54,6 +54,7 @@ ANSWERED = (
     910.0,
     "eos",
 )
+RATING = ("rater_id", "message_id", "kind", "value", "reasons", "comment", "created_at")
 
 
 def main(argv: Sequence[str]) -> int:
@@ -128,12 +129,10 @@ def _conversations(s: Session, draws: random.Random, people: list[str], numbers:
             messages.append(row + (ANSWERED if turn % 2 else (None,) * len(ANSWERED)))
             if turn % 2:
                 rating = draws.choice((1, 1, -1))
-                ratings.append((rater, mine, "rating", rating, "[]", "", None, None, None, row[-1]))
+                ratings.append((rater, mine, "rating", rating, "[]", "", row[-1]))
             parent = mine
     for table, rows in ((Conversation, talks), (Message, messages), (Feedback, ratings)):
-        columns = [
-            c.name for c in table.__table__.columns if c.name != "id" or table is not Feedback
-        ]
+        columns = RATING if table is Feedback else table.__table__.columns.keys()
         marks = ", ".join("?" * len(columns))
         statement = f"INSERT INTO {table.__tablename__} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608
         s.connection().exec_driver_sql(statement, rows)

@@ -289,8 +289,13 @@ def _say(s: Session, rater: str, tree: _Tree, answer: Message, opinion: dict[str
     if kind == "rating":
         reasons = opinion.get("reasons") or ()
         feedback.rate(s, rater, answer.id, opinion["value"], reasons, opinion.get("comment") or "")
-    elif kind == "edit":
+    elif kind == "scores":
+        scores = orjson.loads(opinion["scores"])
+        feedback.score(s, rater, answer.id, opinion["guideline"], scores)
+    elif kind == "edit" and opinion["text"]:
         feedback.edit(s, rater, answer.id, opinion["text"])
+    elif kind == "edit":
+        feedback.take_back_edit(s, rater, answer.id)
     elif kind == "choice" and opinion["other"]:
         parent = s.get_one(Message, answer.parent_id)
         other = tree.message(parent, "assistant", opinion["other"])

@@ -100,12 +100,12 @@ def argilla(t: Transcript, answers: Sequence[Message]) -> Iterator[Row]:
     """Yield the answers that somebody spoke of as Argilla's records.
 
     Fields are `prompt` (chat) and `answer` (text); questions are `rating` (like or dislike),
-    `reasons` (several labels), `comment` and `correction` (texts).
+    `reasons` (several labels), `comment` and `correction` (texts), and each criterion (1 to 5).
     """
     rater = str(uuid.UUID(pseudonym(t.rater)))
     edits = t.edits()
     for answer in answers:
-        said = _rating(t, answer)
+        said = _said(t, answer)
         if answer.id in edits:
             said["correction"] = edits[answer.id]
         if said:
@@ -126,10 +126,11 @@ def argilla(t: Transcript, answers: Sequence[Message]) -> Iterator[Row]:
             }
 
 
-def _rating(t: Transcript, answer: Message) -> dict[str, str | list[str]]:
-    """Return what the newest rating of an answer says, by question."""
-    said: dict[str, str | list[str]] = {}
-    rating = {f.kind: f for f in t.said_of(answer)}.get("rating")
+def _said(t: Transcript, answer: Message) -> dict[str, Any]:
+    """Return what the newest rating and scores of an answer say, by question."""
+    newest = {f.kind: f for f in t.said_of(answer)}
+    said: dict[str, Any] = dict(newest["scores"].scores or {}) if "scores" in newest else {}
+    rating = newest.get("rating")
     if rating and rating.value:
         said["rating"] = "like" if rating.value > 0 else "dislike"
         if rating.reasons:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from storage import export, imports, transcripts
+from storage import export, feedback, imports, transcripts
 from storage.database import Database
 from storage.export import Order
 from storage.home import Home
@@ -52,17 +52,22 @@ def test_our_own_export_comes_back_as_the_same_training_data(
     person.edit(edited, "Fine")
     first, second = person.ask("Bye", "Bye", "See you")
     person.choose(second, first)
+    person.edit(second, "See you soon")
+    database.write(lambda s: feedback.take_back_edit(s, person.id, second.id))
+    scores = {"natural": 5, "logical": 3}
+    database.write(lambda s: feedback.score(s, person.id, second.id, "dialogue-1", scores))
     other = Person(database)
     other.rate(other.ask("Hi", "Hello")[0], 1)
     path = tmp_path / export.file_name(name)
     with database.read() as session:
         export.write(session, name, path)
     done = store(elsewhere, read(path))
-    assert (done.conversations, done.opinions, done.known, done.left_out) == (2, 6, 0, 0)
+    assert (done.conversations, done.opinions, done.known, done.left_out) == (2, 9, 0, 0)
     assert trl_rows(elsewhere, tmp_path) == trl_rows(database, tmp_path)
     with elsewhere.read() as session:
         found = list(transcripts.read_all(session))
     assert len({t.rater for t in found}) == 2
+    assert [score for t in found for score in t.scores().values()] == [0.75]
     assert {a.version for t in found for a in t.answers()} == {VERSION}
     elsewhere.close()
 
