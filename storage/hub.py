@@ -21,6 +21,7 @@ from typing import TypeVar
 from httpx2 import TransportError
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.utils import validate_repo_id
 from sqlalchemy.orm import Session
 
 from storage import cards, export, statistics
@@ -144,6 +145,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     api = HfApi(endpoint=env.get("HF_ENDPOINT"), token=env.get("HF_TOKEN"))
     place = Place(wanted.repo, "model" if wanted.what == "adapter" else "dataset", wanted.public)
     try:
+        validate_repo_id(wanted.repo)  # it names a folder, too
         with closing(Database.existing(home)) as database, database.read() as session:
             if wanted.what == "adapter":
                 prepare_adapter(session, home, folder, wanted.version, wanted.licence)

@@ -166,6 +166,7 @@ def test_the_command_refuses_in_one_line(
     for argv, line in (
         (("adapter", "--version", "v9", "--repo", "me/a"), "no version 'v9'"),
         (("data-set", "--format", "jsonl", "--repo", "a b/c"), "Repo id"),
+        (("data-set", "--format", "jsonl", "--repo", ".."), "Repo id"),
         (("data-set", "--format", "jsonl", "--repo", "a/b", "--test", "9"), "--test is 9"),
     ):
         assert run(there, home, *argv) == 2
