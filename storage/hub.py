@@ -21,7 +21,7 @@ from typing import TypeVar
 from httpx2 import TransportError
 from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.utils._validators import validate_repo_id
 from sqlalchemy.orm import Session
 
 from storage import cards, export, statistics

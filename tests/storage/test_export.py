@@ -424,7 +424,7 @@ def test_the_command_writes_every_format(
     home: Home, person: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     person.rate(person.ask("Hi", "Hello")[0], 1)
-    assert export.main(["--all", str(tmp_path)], {"HITL_DATA_DIR": str(home.folder)}) == 0
+    assert export.main(["--all", str(tmp_path)], env_of(home)) == 0
     assert len(capsys.readouterr().out.splitlines()) == len(export.FORMATS)
     assert all((tmp_path / export.file_name(name)).is_file() for name in export.FORMATS)
 
@@ -437,7 +437,7 @@ def test_the_command_takes_every_choice_and_tells_what_it_replaced(
     argv = ["--format", "jsonl", "--out", str(out), "--since", "2020-01-01", "--version", "base"]
     argv += ["--until", "2999-01-01T00:00:00+02:00", "--rater", person.id, "--by", "person"]
     argv += ["--min-agreement", "0.9", "--test", "1"]
-    assert export.main(argv, {"HITL_DATA_DIR": str(home.folder)}) == 0
+    assert export.main(argv, env_of(home)) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"0 rows written to {tmp_path / 'data.train.jsonl'}",
         f"1 rows written to {tmp_path / 'data.test.jsonl'}",

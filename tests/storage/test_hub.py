@@ -12,6 +12,7 @@ from storage.database import Database
 from storage.home import Home
 from storage.hub import Place, PushFailed, push
 from storage.models import Adapter
+from tests.conftest import env_of, on_sqlite
 from tests.storage.hub import Hub
 from tests.storage.people import Person
 
@@ -113,7 +114,7 @@ def test_a_hub_that_cannot_be_reached_is_told_in_one_line(folder: Path) -> None:
 
 
 def run(there: Hub, home: Home, *argv: str) -> int:
-    env = {"HITL_DATA_DIR": str(home.folder), "HF_ENDPOINT": there.address, "HF_TOKEN": "hf_x"}
+    env = {**env_of(home), "HF_ENDPOINT": there.address, "HF_TOKEN": "hf_x"}
     return hub.main(argv, env)
 
 
@@ -135,6 +136,7 @@ def test_the_command_pushes_a_data_set_with_its_card_and_takes_back_what_is_stal
     assert DatasetCard(files["README.md"].decode()).data.get("license") == "cc-by-4.0"
 
 
+@on_sqlite
 def test_the_command_pushes_an_adapter_as_it_was_published(
     there: Hub, home: Home, database: Database
 ) -> None:
@@ -146,7 +148,7 @@ def test_the_command_pushes_an_adapter_as_it_was_published(
     there.takes_lfs = True
     there.refuse("/objects/", 500)
     command = [sys.executable, "-m", "storage.hub", "adapter", "--version", "v1", "--repo", "me/v1"]
-    settings = {"HITL_DATA_DIR": str(home.folder), "HF_ENDPOINT": there.address}
+    settings = {**env_of(home), "HF_ENDPOINT": there.address}
     environment = {**os.environ, **settings, "HF_TOKEN": "hf_x", "HF_HUB_DISABLE_XET": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

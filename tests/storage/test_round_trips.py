@@ -18,10 +18,13 @@ from storage import export
 from storage.database import Database
 from storage.records import pseudonym
 from storage.trees import DEEPEST
+from tests.conftest import on_sqlite
 from tests.storage.people import Person
 from tests.tiny import build_model
 
 HERE = Path(__file__).parent
+
+pytestmark = on_sqlite
 
 
 def run(program: str, *arguments: Path) -> Any:  # noqa: ANN401 - whatever it says
