@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from storage import conversations, cycles, guidelines, reviews
+from storage.consent import allows
 from storage.models import Beacon, Feedback, Message, Signal
 
 MAX_COMMENT = 2_000
@@ -34,7 +35,7 @@ MOST_OPINIONS = 200
 
 @dataclass(frozen=True)
 class Counts:
-    """How much feedback there is; `waiting` is what no cycle has learned from yet."""
+    """How much feedback there is; `waiting` is what no cycle has learned from yet and one may."""
 
     total: int
     waiting: int
@@ -206,7 +207,8 @@ def counts(s: Session) -> Counts:
     """Count the opinions of each kind, and those that wait for a cycle."""
     by_kind = select(Feedback.kind, func.count()).group_by(Feedback.kind)
     kinds: dict[str, int] = dict(s.execute(by_kind).all())
-    waiting = select(func.count()).where(Feedback.id > cycles.consumed_mark(s))
+    fresh = Feedback.id > cycles.consumed_mark(s)
+    waiting = select(func.count()).where(fresh, allows(Feedback.rater_id, "train"))
     return Counts(
         total=sum(kinds.values()),
         waiting=s.scalar(waiting) or 0,
@@ -218,8 +220,12 @@ def counts(s: Session) -> Counts:
 
 
 def since(s: Session, mark: int) -> int:
-    """Count the opinions given after `mark`; a thumb with its reasons is one opinion in two rows."""
-    newer = select(Feedback.kind, Feedback.message_id).where(Feedback.id > mark).distinct()
+    """Count the opinions given after `mark` that a cycle may learn from.
+
+    A thumb with its reasons is one opinion in two rows.
+    """
+    fresh = Feedback.id > mark, allows(Feedback.rater_id, "train")
+    newer = select(Feedback.kind, Feedback.message_id).where(*fresh).distinct()
     return s.scalar(select(func.count()).select_from(newer.subquery())) or 0
 
 

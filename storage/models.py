@@ -72,6 +72,32 @@ class Rater(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 
+class Consent(Base):
+    """What a person agreed to from then on. Append-only; the newest row counts."""
+
+    __tablename__ = "consents"
+    __table_args__ = NEVER_REUSED
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    rater_id: Mapped[str] = mapped_column(ForeignKey("raters.id"), index=True)
+    store: Mapped[bool]
+    train: Mapped[bool]
+    publish: Mapped[bool]
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
+class Erasure(Base):
+    """Someone was erased. Says nothing of them but which versions had learned from them."""
+
+    __tablename__ = "erasures"
+    __table_args__ = NEVER_REUSED
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    versions: Mapped[list[str]]
+    cycle_id: Mapped[int | None]  # the one that ran then and had read them already
+    created_at: Mapped[datetime] = mapped_column(default=now)
+
+
 class Conversation(Base):
     """A tree of messages; `head_id` is the leaf that the person sees."""
 

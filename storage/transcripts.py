@@ -4,6 +4,8 @@ Of each rating, edit and choice the newest counts. A prompt is what the model wa
 answer that had been edited by then stands in it as edited. What the owner excluded isn't there at
 all, nor does it stand in a prompt. Rows are plain and no session tracks them: a million pass through in
 the memory of a few hundred.
+
+Nothing is read of people who don't agree to what it is read for (`storage.consent`).
 """
 
 from collections import defaultdict, namedtuple
@@ -16,6 +18,7 @@ from sqlalchemy import Select, String, cast, func, select
 from sqlalchemy.orm import Session
 
 from storage import reviews
+from storage.consent import Purpose, allows
 from storage.guidelines import HIGHEST, LOWEST
 from storage.models import Base, Conversation, Feedback, Message, Signal
 
@@ -144,24 +147,24 @@ class Transcript:
         return text
 
 
-def read_rated(s: Session) -> Iterator[Transcript]:
+def read_rated(s: Session, purpose: Purpose = "train") -> Iterator[Transcript]:
     """Yield the conversations that hold feedback, oldest first."""
-    return _read(s, _oldest_first().where(Conversation.id.in_(_said())))
+    return _read(s, _oldest_first(purpose).where(Conversation.id.in_(_said())))
 
 
-def read_noted(s: Session) -> Iterator[Transcript]:
+def read_noted(s: Session, purpose: Purpose = "train") -> Iterator[Transcript]:
     """Yield the conversations that hold feedback or signals, oldest first."""
     either = Conversation.id.in_(_said()) | Conversation.id.in_(_done())
-    return _read(s, _oldest_first().where(either))
+    return _read(s, _oldest_first(purpose).where(either))
 
 
-def read_all(s: Session) -> Iterator[Transcript]:
+def read_all(s: Session, purpose: Purpose = "train") -> Iterator[Transcript]:
     """Yield all conversations, oldest first, after the first ones with each kind of opinion.
 
     Readers such as `datasets` settle the columns' types on the first megabytes; lists that are
     empty all through those would make them stumble over the first item that comes later.
     """
-    oldest = _oldest_first()
+    oldest = _oldest_first(purpose)
     kinds = (
         _said().where(cast(Feedback.reasons, String).like('[%"%]')),
         _said(),
@@ -179,10 +182,10 @@ def count(s: Session) -> int:
     return s.scalar(select(func.count()).select_from(Conversation)) or 0
 
 
-def _oldest_first() -> Select[str, str]:
-    return select(Conversation.id, Conversation.rater_id).order_by(
-        Conversation.created_at, Conversation.id
-    )
+def _oldest_first(purpose: Purpose) -> Select[str, str]:
+    agreed = allows(Conversation.rater_id, purpose)
+    found = select(Conversation.id, Conversation.rater_id).where(agreed)
+    return found.order_by(Conversation.created_at, Conversation.id)
 
 
 def _said() -> Select[str]:

@@ -1,6 +1,7 @@
 import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
-from storage import schema, sqlite
+from storage import schema, sqlite, transcripts
 from storage.database import Database, DatabaseUnusable
 from storage.home import Home
 from storage.models import Base
@@ -56,6 +57,31 @@ def next_release(folder: Path, body: str = "pass") -> Path:
     return migrations
 
 
+FIRST = """
+INSERT INTO raters VALUES ('r', '2026-01-01');
+INSERT INTO conversations VALUES ('c', 'r', 'm', '2026-01-01');
+INSERT INTO messages (id, conversation_id, role, text, created_at)
+    VALUES ('m', 'c', 'assistant', 'Hello', '2026-01-01');
+INSERT INTO feedback (rater_id, message_id, kind, value, created_at)
+    VALUES ('r', 'm', 'rating', 1, '2026-01-01');
+"""
+"""A rating, as the first release stored it."""
+
+
+def first_release(home: Home, folder: Path) -> Path:
+    """A database that the first release made."""
+    migrations = folder / "first"
+    shutil.copytree(schema.MIGRATIONS, migrations)
+    for later in sorted((migrations / "versions").glob("0*.py"))[1:]:
+        later.unlink()
+    file = home.folder / "feedback.db"
+    engine = sqlite.make_engine(URL.create("sqlite", database=str(file)), sqlite.MIGRATOR)
+    schema.migrate(engine, file, migrations)
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(FIRST)
+    return file
+
+
 def dump(file: Path) -> list[str]:
     connection = sqlite3.connect(file)
     try:
@@ -75,6 +101,14 @@ def test_migrating_twice_is_a_noop(engine: Engine, file: Path) -> None:
     schema.migrate(engine, file)
     assert dump(file) == before
     assert sorted(file.parent.glob("*.before-*")) == []
+
+
+def test_what_the_first_release_stored_is_kept_and_trained_on(home: Home, tmp_path: Path) -> None:
+    first_release(home, tmp_path)
+    with closing(Database.open(home)) as database, database.read() as session:
+        [transcript] = transcripts.read_rated(session)
+        assert transcript.ratings() == {"m": 1}
+        assert list(transcripts.read_rated(session, "publish")) == []
 
 
 def test_data_is_copied_before_it_is_migrated(engine: Engine, file: Path, tmp_path: Path) -> None:
@@ -128,6 +162,6 @@ def test_a_database_of_a_newer_release_is_refused(
 
 
 def test_ids_of_deleted_rows_are_never_given_away_again(file: Path) -> None:
-    tables = {"feedback", "signals", "cycles", "serving"}
+    tables = {"feedback", "signals", "cycles", "serving", "consents", "erasures"}
     made = {line for line in dump(file) if "AUTOINCREMENT" in line}
     assert {table for table in tables if any(f"TABLE {table} " in line for line in made)} == tables
