@@ -4,7 +4,7 @@ Knows no page and no trainer. Reads conversation by conversation, so size costs 
 feedback makes the same bytes.
 
     python -m storage.export --list
-    python -m storage.export --format NAME --out PATH
+    python -m storage.export --format NAME --out PATH [--publish]
 """
 
 import argparse
@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from tqdm import tqdm
 
 from storage import files, selection, transcripts
+from storage.consent import Purpose
 from storage.database import Database, DatabaseUnusable
 from storage.formats import FORMATS, Format, Row, file_name
 from storage.home import Home, HomeError
@@ -48,11 +49,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be written of the feedback, and how."""
+    """What is to be written of the feedback, and how.
+
+    Whoever doesn't agree to the purpose is not in it.
+    """
 
     selection: Selection = field(default_factory=Selection)
     split: Split = field(default_factory=Split)
     keep_personal: bool = False
+    purpose: Purpose = "train"
 
 
 EVERYTHING = Order()
@@ -132,6 +137,7 @@ def add_order(parser: argparse.ArgumentParser) -> None:
     add("--by", choices=("conversation", "person"), default="conversation",
         help="what isn't divided between training and testing")  # fmt: skip
     add("--keep-personal", action="store_true", help="leave personal data as they are")
+    add("--publish", action="store_true", help="only of people who said yes to being published")
 
 
 def order(wanted: argparse.Namespace) -> Order:
@@ -153,6 +159,7 @@ def order(wanted: argparse.Namespace) -> Order:
         ),
         Split(wanted.test, wanted.by),
         keep_personal=wanted.keep_personal,
+        purpose="publish" if wanted.publish else "train",
     )
 
 
@@ -219,8 +226,10 @@ def _rows(
     watch: Callable[[Iterator[Transcript]], Iterator[Transcript]],
 ) -> Iterator[tuple[str, Row]]:
     """Yield rows with the side they are on."""
-    known = selection.opinions(form.read(s)) if order.selection.min_agreement else None
-    for t in watch(form.read(s)):
+    known = (
+        selection.opinions(form.read(s, order.purpose)) if order.selection.min_agreement else None
+    )
+    for t in watch(form.read(s, order.purpose)):
         chosen = order.selection.answers(t, known)
         if chosen:
             side = order.split.side(t)

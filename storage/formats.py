@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from storage import records, transcripts, trees
+from storage.consent import Purpose
 from storage.models import Message
 from storage.transcripts import Transcript, Turn
 
@@ -27,7 +28,7 @@ class Format:
 
     sentence: str
     rows: Callable[[Transcript, Answers], Iterator[Row]]
-    read: Callable[[Session], Iterator[Transcript]] = transcripts.read_rated
+    read: Callable[[Session, Purpose], Iterator[Transcript]] = transcripts.read_rated
     kind: str = "jsonl"
     has_ids: bool = False
 

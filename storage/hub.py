@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -98,7 +98,7 @@ def prepare_data_set(
     """
     _empty(folder)
     written = export.write(s, name, folder / export.file_name(name), order)
-    found = statistics.gather(FORMATS[name].read(s), order.selection)
+    found = statistics.gather(FORMATS[name].read(s, order.purpose), order.selection)
     rows = {path.name: number for path, number in written.rows.items()}
     replaced = None if order.keep_personal else written.replaced
     card = cards.data_set(name, rows, found, replaced, licence)
@@ -151,6 +151,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
                 prepare_adapter(session, home, folder, wanted.version, wanted.licence)
             else:
                 order = export.order(wanted)
+                if wanted.public:  # whether asked for or not
+                    order = replace(order, purpose="publish")
                 prepare_data_set(session, folder, wanted.format, order, wanted.licence)
         address = push(api, place, folder, f"Add the {wanted.what}")
     except (DatabaseUnusable, HomeError, PushFailed, ValueError) as error:
@@ -178,7 +180,11 @@ def _parser() -> argparse.ArgumentParser:
     adapter.add_argument("--version", metavar="NAME", required=True)
     for each in (data_set, adapter):
         each.add_argument("--repo", metavar="OWNER/NAME", required=True)
-        each.add_argument("--public", action="store_true", help="for everyone to see")
+        each.add_argument(
+            "--public",
+            action="store_true",
+            help="for everyone to see; of people who said yes to that",
+        )
         each.add_argument("--licence", metavar="ID", default="", help="such as cc-by-4.0")
     return parser
 

@@ -1,6 +1,11 @@
-from storage import consent, feedback, transcripts
+from pathlib import Path
+
+import pytest
+
+from storage import consent, export, feedback, transcripts
 from storage.consent import Agreed, Purpose
 from storage.database import Database
+from storage.home import Home
 from storage.models import Consent
 from tests.storage.people import Person
 
@@ -67,3 +72,29 @@ def test_what_was_agreed_to_and_when_is_never_overwritten(
             (True, True, True),
             (True, False, False),
         ]
+
+
+@pytest.mark.parametrize("name", export.FORMATS)
+def test_no_format_holds_a_row_without_consent(
+    name: str, home: Home, database: Database, tmp_path: Path
+) -> None:
+    people = {
+        "open": Agreed(publish=True),
+        "silent": None,
+        "private": Agreed(train=False),
+        "gone": Agreed(store=False),
+    }
+    for word, agreed in people.items():
+        person = Person(database)
+        bad, good = person.ask(f"I am {word}", f"Bad, {word}", f"Good, {word}")
+        person.choose(good, bad)
+        person.rate(good, 1)
+        if agreed:
+            agree(person, agreed)
+    database.close()
+    for option, expected in (((), {"open", "silent"}), (("--publish",), {"open"})):
+        path = tmp_path / "rows.jsonl"
+        argv = ["--format", name, "--out", str(path), *option]
+        assert export.main(argv, {"HITL_DATA_DIR": str(home.folder)}) == 0
+        written = path.read_text()
+        assert {word for word in people if word in written} == expected
