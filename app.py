@@ -21,9 +21,9 @@ from hitl_chat.service import Service
 from hitl_chat.settings import Settings, SettingsError
 from hitl_chat.trainer import Trainer
 from hitl_chat.watch import Watch
-from storage import conversations
+from storage import conversations, privacy
 from storage.database import Database, DatabaseUnusable
-from storage.home import HomeError
+from storage.home import Home, HomeError
 from storage.models import now
 from storage.snapshots import RestoreFailed, Snapshots, restore
 from training.config import ConfigError, TrainingConfig
@@ -59,6 +59,7 @@ class App:
         self._closing.callback(self.database.close)
         longest = now() - ABANDONED if self.database.shared else None
         self.database.write(lambda s: conversations.close_abandoned(s, longest))
+        _finish_erasures(self.database, settings.home)
         self.service = Service(
             self.database,
             engine,
@@ -159,6 +160,13 @@ def main(env: Mapping[str, str]) -> int:
         logging.getLogger(client).setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return run(env, choice.load)
+
+
+def _finish_erasures(database: Database, home: Home) -> None:
+    try:
+        privacy.finish(database, home)
+    except privacy.TracesLeft as error:  # people can chat all the same; the owner must know
+        log.warning("%s", error)
 
 
 def _serve(app: App, env: Mapping[str, str]) -> None:

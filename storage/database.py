@@ -31,7 +31,9 @@ class NoDatabase(DatabaseUnusable):
 class Database:
     """The one way to the tables. Open it once in each process and close it at the end."""
 
-    def __init__(self, readers: Engine, writers: Engine) -> None:
+    def __init__(self, readers: Engine, writers: Engine, file: Path | None) -> None:
+        self.file = file
+        """The file of a SQLite database."""
         self._engines = (readers, writers)
         self._session = sessionmaker(readers, expire_on_commit=False)
         self._writer = Writer(writers)
@@ -53,12 +55,12 @@ class Database:
                 return cls(
                     postgres.make_engine(url, postgres.READER),
                     postgres.make_engine(url, postgres.WRITER),
+                    None,
                 )
             migrator = sqlite.make_engine(url, sqlite.MIGRATOR)
             schema.migrate(migrator, file)
-            return cls(
-                sqlite.make_engine(url, sqlite.READER), sqlite.make_engine(url, sqlite.WRITER)
-            )
+            reader, writer = (sqlite.make_engine(url, r) for r in (sqlite.READER, sqlite.WRITER))
+            return cls(reader, writer, file)
         except DBAPIError as error:
             raise DatabaseUnusable(
                 f"Database {shown} can't be opened ({_line(error.orig)}). Check HITL_DATABASE_URL, "
@@ -126,6 +128,15 @@ class Database:
                 return postgres.seat_taken(session)
         except OperationalError:  # a trainer couldn't read anything either
             return True
+
+    def scrub(self) -> bool:
+        """Leave no byte of what was deleted in the file and its log; any other database does itself.
+
+        False if somebody read for so long that the log could not be emptied: try again later.
+        """
+        if self.file is None:
+            return True
+        return sqlite.scrub(sqlite.make_engine(self._engines[1].url, sqlite.MIGRATOR))
 
     def close(self) -> None:
         """Store what still waits, then let go of the database."""

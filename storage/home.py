@@ -1,6 +1,8 @@
 """Where everything that lasts lives on disk. Knows no table and no setting beyond the folder."""
 
-from collections.abc import Mapping
+import fcntl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -48,6 +50,21 @@ class Home:
     def exports(self) -> Path:
         """Data sets written from the page."""
         return self.folder / "exports"
+
+    @property
+    def backups(self) -> Path:
+        """Copies of the database, one file each."""
+        return self.folder / "backups"
+
+    @contextmanager
+    def copying(self) -> Iterator[None]:
+        """Hold the right to copy people's words out of the database, or to clear copies away.
+
+        One process at a time: a copy that was begun before someone was erased would outlast that.
+        """
+        with (self.folder / "copies.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
     def prepare(self) -> None:
         """Make the folders.

@@ -50,6 +50,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         dict[str, Any]: JSON,
         list[str]: JSON,
+        list[int]: JSON,
     }
 
 
@@ -87,15 +88,16 @@ class Consent(Base):
 
 
 class Erasure(Base):
-    """Someone was erased. Says nothing of them but which versions had learned from them."""
+    """Someone was erased. Their random id says nothing any more, but an old backup may hold them."""
 
     __tablename__ = "erasures"
     __table_args__ = NEVER_REUSED
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    versions: Mapped[list[str]]
-    cycle_id: Mapped[int | None]  # the one that ran then and had read them already
+    rater_id: Mapped[str] = mapped_column(String(32))  # no foreign key: the rater is gone
+    cycles: Mapped[list[int]]  # those that had read them
     created_at: Mapped[datetime] = mapped_column(default=now)
+    finished_at: Mapped[datetime | None]  # when the last trace outside the tables was gone
 
 
 class Conversation(Base):

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Engine
 
-from storage.sqlite import DatabaseUnusable, choose_library
+from storage.sqlite import DatabaseUnusable, choose_library, copy
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -62,17 +62,11 @@ def _check_known(script: ScriptDirectory, revision: str | None) -> None:
 
 
 def _copy(engine: Engine, target: Path) -> None:
-    """Write a consistent copy, whole or not at all. A copy of an earlier try is replaced."""
-    partial = target.with_name(f"{target.name}.partial")
-    raw = engine.raw_connection()  # VACUUM doesn't run inside a transaction
+    """Copy what is about to change. A copy of an earlier try is replaced."""
     try:
-        partial.unlink(missing_ok=True)
-        raw.cursor().execute("VACUUM INTO ?", (str(partial),))
-        partial.replace(target)
+        copy(engine, target)
     except (choose_library().Error, OSError) as error:
         raise DatabaseUnusable(
             f"The database must be migrated, and no copy could be made at {target} first ({error}). "
             "Make room there, or give this user write access."
         ) from error
-    finally:
-        raw.close()

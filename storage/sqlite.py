@@ -4,9 +4,11 @@ Knows no table. Two processes write (chat and trainer), so a library with the WA
 can lose what was committed, is refused rather than used.
 """
 
+import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -104,3 +106,39 @@ def make_engine(url: URL, role: Role) -> Engine:
         connection.exec_driver_sql(role.begin)
 
     return engine
+
+
+def copy(engine: Engine, target: Path) -> None:
+    """Write a consistent copy while others read and write, whole or not at all.
+
+    Raises:
+        OSError, the library's Error: it can't be written.
+    """
+    partial = target.with_name(f"{target.name}.partial")
+    raw = engine.raw_connection()  # VACUUM doesn't run inside a transaction
+    try:
+        partial.unlink(missing_ok=True)
+        raw.cursor().execute("VACUUM INTO ?", (str(partial),))
+        with partial.open("rb") as file:
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        raw.close()
+
+
+def scrub(engine: Engine) -> bool:
+    """Write the file anew, without what deleted rows left between the others, and empty its log.
+
+    False if somebody read for so long that the log could not be emptied.
+    """
+    raw = engine.raw_connection()
+    try:
+        cursor = raw.cursor()
+        cursor.execute("VACUUM")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        outcome = (
+            cursor.fetchone()
+        )  # whether it was in somebody's way, pages in the log, pages done
+        return outcome is not None and not outcome[0]
+    finally:
+        raw.close()

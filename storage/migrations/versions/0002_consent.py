@@ -27,9 +27,10 @@ def upgrade() -> None:
     op.create_table(
         "erasures",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("versions", sa.JSON(), nullable=False),
-        sa.Column("cycle_id", sa.Integer()),
+        sa.Column("rater_id", sa.String(32), nullable=False),
+        sa.Column("cycles", sa.JSON(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True)),
         sa.PrimaryKeyConstraint("id", name="pk_erasures"),
         sqlite_autoincrement=True,
     )

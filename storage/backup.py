@@ -1,0 +1,93 @@
+"""Copies of the database, made while others write, and checked. Knows no row.
+
+python -m storage.backup [--out FILE]
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from storage import sqlite
+from storage.database import Database, DatabaseUnusable
+from storage.home import Home, HomeError
+from storage.models import now
+
+
+class BackupFailed(RuntimeError):
+    """There is no new backup; shown to whoever ran the command."""
+
+
+def make(database: Database, home: Home, out: Path | None = None) -> Path:
+    """Write a backup to `out`, or to the data folder under the present time; returns the file.
+
+    Raises:
+        BackupFailed: it can't be written, or is not whole.
+    """
+    if database.file is None:
+        raise BackupFailed("This is not SQLite. Use its own tool, such as pg_dump.")
+    target = out or home.backups / f"{now():%Y%m%d-%H%M%S-%f}.db"
+    engine = sqlite.make_engine(URL.create("sqlite", database=str(database.file)), sqlite.MIGRATOR)
+    try:
+        if out is None:
+            home.backups.mkdir(exist_ok=True)
+        with home.copying():
+            sqlite.copy(engine, target)
+            check(target)
+    except (sqlite.choose_library().Error, OSError) as error:
+        raise BackupFailed(
+            f"No backup at {target} ({error}). Make room there, or name another place with --out."
+        ) from error
+    return target
+
+
+def check(file: Path) -> None:
+    """Read a copy from end to end.
+
+    Raises:
+        BackupFailed: it is not whole.
+    """
+    library = sqlite.choose_library()
+    try:
+        with closing(library.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as copy:
+            found = [row[0] for row in copy.execute("PRAGMA integrity_check(10)")]
+            copy.execute("SELECT count(*) FROM raters")
+    except library.Error as error:
+        found = [str(error)]
+    if found != ["ok"]:
+        raise BackupFailed(f"{file} is no whole database ({'; '.join(found)}). Use another one.")
+
+
+def copies(database: Database, home: Home) -> list[Path]:
+    """Return the backups in the data folder and the copies that migrating and restoring left."""
+    if database.file is None:
+        return []
+    beside = database.file.parent.glob(f"{database.file.name}.before-*")
+    found = {*beside, *home.backups.glob("*.db*")}
+    return sorted(file for file in found if not file.name.endswith(("-wal", "-shm", "-journal")))
+
+
+def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Make a backup; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m storage.backup", description="Copy the database while the app runs."
+    )
+    parser.add_argument("--out", metavar="FILE", type=Path, help="where, instead of data/backups")
+    wanted = parser.parse_args(argv)
+    home = Home.from_env(env)
+    try:
+        with closing(Database.existing(home)) as database:
+            made = make(database, home, wanted.out)
+    except (DatabaseUnusable, HomeError, BackupFailed) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    sys.stdout.write(f"{made} is whole.\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

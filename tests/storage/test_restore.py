@@ -1,0 +1,121 @@
+import os
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from storage import backup, consent, privacy, restore
+from storage.backup import BackupFailed
+from storage.consent import Agreed
+from storage.database import Database
+from storage.home import Home
+from storage.person import everything
+from storage.restore import StillOpen
+from tests.storage.people import Person
+from tests.storage.test_privacy import CANARY, holding, talk
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path) -> Path:
+    return tmp_path / "elsewhere.db"
+
+
+def texts(home: Home, rater: str) -> set[str]:
+    with closing(Database.existing(home)) as database, database.read() as session:
+        return {str(row["text"]) for row in everything(session, rater).get("messages", [])}
+
+
+def test_a_restored_backup_is_what_it_was_and_what_came_later_lies_beside(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    person.ask("Before", "Yes")
+    backup.make(database, home, elsewhere)
+    person.ask("After", "No")
+    database.close()
+    done = restore.restore(home, elsewhere)
+    assert done.known
+    assert done.before
+    assert texts(home, person.id) == {"Before", "Yes"}
+    backup.check(done.before)
+    assert b"After" in done.before.read_bytes()
+    assert sorted(home.folder.glob("*.incoming*")) == []
+
+
+def test_a_database_in_use_is_not_replaced(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    backup.make(database, home, elsewhere)
+    person.ask("After", "No")
+    with pytest.raises(StillOpen, match="End the app and the trainer first"):
+        restore.restore(home, elsewhere)
+    assert texts(home, person.id) == {"After", "No"}
+
+
+def test_who_was_erased_does_not_come_back_with_an_old_backup(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    other = Person(database)
+    other.ask("I stay", "Yes")
+    talk(person, turns=3)
+    backup.make(database, home, elsewhere)
+    privacy.erase(database, home, person.id)
+    database.close()
+    assert CANARY.encode() in elsewhere.read_bytes()
+    restore.restore(home, elsewhere)
+    assert holding(home) == []
+    assert texts(home, other.id) == {"I stay", "Yes"}
+
+
+def test_what_people_agreed_to_since_the_backup_holds(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    database.write(lambda s: consent.give(s, person.id, Agreed(publish=True)))
+    backup.make(database, home, elsewhere)
+    database.write(lambda s: consent.give(s, person.id, Agreed(train=False)))
+    database.close()
+    restore.restore(home, elsewhere)
+    with closing(Database.existing(home)) as restored, restored.read() as session:
+        assert consent.given(session, person.id) == Agreed(train=False)
+
+
+def test_a_spoilt_database_is_replaced_and_kept_beside(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    person.ask("Before", "Yes")
+    backup.make(database, home, elsewhere)
+    database.close()
+    (home.folder / "feedback.db").write_bytes(os.urandom(8192))
+    done = restore.restore(home, elsewhere)
+    assert not done.known
+    assert done.before
+    assert done.before.stat().st_size == 8192
+    assert texts(home, person.id) == {"Before", "Yes"}
+
+
+def test_what_is_no_backup_changes_nothing(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    person.ask("Before", "Yes")
+    database.close()
+    elsewhere.write_bytes(b"no database" * 1000)
+    for source in (elsewhere, elsewhere.with_name("none.db")):
+        with pytest.raises(BackupFailed):
+            restore.restore(home, source)
+    assert texts(home, person.id) == {"Before", "Yes"}
+
+
+def test_the_command_says_what_it_did_or_why_not(
+    home: Home,
+    database: Database,
+    person: Person,
+    elsewhere: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert person.id  # the database is at work
+    backup.make(database, home, elsewhere)
+    env = {"HITL_DATA_DIR": str(home.folder)}
+    assert restore.main([str(elsewhere)], env) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    database.close()
+    assert restore.main([str(elsewhere)], env) == 0
+    assert "is in place" in capsys.readouterr().out
