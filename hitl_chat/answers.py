@@ -3,6 +3,7 @@
 Knows no rater and no page. One conversation writes one answer (or one pair) at a time.
 """
 
+import logging
 import secrets
 import threading
 import time
@@ -16,8 +17,10 @@ from sqlalchemy.orm import Session
 from hitl_chat import trial
 from hitl_chat.engines.protocol import Engine, Reply, Sampling, Turn
 from storage import conversations
-from storage.database import Database, DatabaseBusy
-from storage.models import Conversation, Message
+from storage.database import Database, DatabaseBusy, NotStorable
+from storage.models import Conversation, Message, new_id
+
+log = logging.getLogger(__name__)
 
 ENGINE_REASONS = ("eos", "length", "error")
 """Ends that the engine itself came to; other ones (stop, closed) are people's."""
@@ -35,7 +38,8 @@ class StillAnswering(RuntimeError):
 class Draft:
     """What a page shows of one answer right now; `stop_reason` is set once it is `done`.
 
-    `ahead` is how many others wait before it, while it waits for its turn.
+    `ahead` is how many others wait before it, while it waits for its turn. One that isn't `stored`
+    has an id that no row has.
     """
 
     message: str
@@ -44,12 +48,13 @@ class Draft:
     ahead: int = 0
     done: bool = False
     stop_reason: str | None = None
+    stored: bool = True
 
 
 class LiveAnswer:
-    """One answer with its row. Closing it twice is harmless; the first reason stays."""
+    """One answer with its row, or without any. Closing it twice is harmless; the first reason stays."""
 
-    def __init__(self, database: Database, message: str, reply: Reply) -> None:
+    def __init__(self, database: Database | None, message: str, reply: Reply) -> None:
         self.message = message
         self.reply = reply
         self.stopped = threading.Event()
@@ -65,7 +70,10 @@ class LiveAnswer:
     def draft(self) -> Draft:
         """Return what there is so far."""
         reply = self.reply
-        return self._final or Draft(self.message, reply.text, reply.version, reply.ahead)
+        stored = self._database is not None
+        return self._final or Draft(
+            self.message, reply.text, reply.version, reply.ahead, stored=stored
+        )
 
     def close(self, reason: str) -> Draft:
         """Store the answer as it stands; what the engine itself ended keeps the engine's reason."""
@@ -74,12 +82,17 @@ class LiveAnswer:
                 if self.reply.stop_reason in ENGINE_REASONS:
                     reason = self.reply.stop_reason
                 text, version = self.reply.text, self.reply.version
-                self._store(text, reason)
-                self._final = Draft(self.message, text, version, done=True, stop_reason=reason)
+                stored = self._store(text, reason)
+                self._final = Draft(
+                    self.message, text, version, done=True, stop_reason=reason, stored=stored
+                )
             return self._final
 
-    def _store(self, text: str, reason: str) -> None:
-        reply = self.reply
+    def _store(self, text: str, reason: str) -> bool:
+        """Store the answer; False where it can't be, which the person is told."""
+        if self._database is None:
+            return False
+        database, reply = self._database, self.reply
 
         def work(session: Session) -> None:
             conversations.close_answer(
@@ -93,12 +106,19 @@ class LiveAnswer:
                 duration_ms=reply.duration_ms,
             )
 
-        for attempt in range(1, STORE_TRIES):
+        for attempt in range(1, STORE_TRIES + 1):
             try:
-                return self._database.write(work)
+                database.write(work)
+            except NotStorable as error:
+                log.warning("An answer is not stored. %s", error)
+                return False
             except DatabaseBusy:  # the text exists only here: a moment's patience saves it
+                if attempt == STORE_TRIES:
+                    raise
                 time.sleep(0.1 * attempt)
-        return self._database.write(work)
+            else:
+                break
+        return True
 
 
 class Answers:
@@ -167,18 +187,20 @@ class Answers:
         return draft
 
     def stream(
-        self, live: list[LiveAnswer], question: Message, turns: list[Turn], count: int = 1
+        self, live: list[LiveAnswer], question: Message | None, turns: list[Turn], count: int = 1
     ) -> Iterator[list[Draft]]:
         """Write `count` answers to `question` side by side; the first one becomes what is shown.
+
+        Without a question that is stored, the answers aren't either.
 
         However this ends (done, stopped, closed by the caller, an error), every row is closed.
         """
         with ExitStack() as stack:
-            apart = not trial.takes_part(question.conversation_id, self._share)
+            apart = question and not trial.takes_part(question.conversation_id, self._share)
             streams, replies = self._begin(turns, count, {"beside": True} if apart else {})
             for stream in streams:
                 stack.callback(stream.close)
-            live.extend(self._open(question, replies))
+            live.extend(self._opened(question, replies))
             reason = "error"
             try:
                 pending = list(zip(streams, live, strict=True))
@@ -212,6 +234,14 @@ class Answers:
                 return streams, replies
             for stream in streams:  # a swap fell right between the two
                 stream.close()
+
+    def _opened(self, question: Message | None, replies: list[Reply]) -> list[LiveAnswer]:
+        if question is not None:
+            try:
+                return self._open(question, replies)
+            except NotStorable as error:
+                log.warning("An answer is not stored. %s", error)
+        return [LiveAnswer(None, new_id(), reply) for reply in replies]
 
     def _open(self, question: Message, replies: list[Reply]) -> list[LiveAnswer]:
         def work(session: Session) -> list[str]:

@@ -18,9 +18,10 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from hitl_chat.guard import Owner
-from hitl_chat.outward import downloadable, told_clearly
+from hitl_chat.outward import downloadable, recall, told_clearly
 from hitl_chat.pacing import Pace
 from hitl_chat.service import BadToken, Draft, Service
+from storage.consent import Agreed
 from storage.database import DatabaseBusy
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def endpoints(service: Service, owner: Owner, pace: Pace) -> None:
     _chat_endpoints(service, pace)
     _feedback_endpoints(service)
     _looking_endpoints(service)
+    _personal_endpoints(service)
     _loop_endpoints(service, owner)
 
 
@@ -140,6 +142,42 @@ def _looking_endpoints(service: Service) -> None:
         events.api(fn, api_name=fn.__name__, queue=False)
 
 
+def _personal_endpoints(service: Service) -> None:
+    def mine(token: str) -> dict[str, Any]:
+        """Tell what you agree to, how much is stored of you, and which versions learned from it."""
+        with told_clearly():
+            return service.personal.tell(service.rater(_text(token, "token")))
+
+    def everything(token: str) -> dict[str, Any]:
+        """Give all that is stored of you."""
+        with told_clearly():
+            return service.personal.everything(service.rater(_text(token, "token")))
+
+    def agree(  # what each part is called is the endpoint's signature
+        token: str,
+        store: bool,  # noqa: FBT001
+        train: bool,  # noqa: FBT001
+        publish: bool,  # noqa: FBT001
+    ) -> dict[str, Any]:
+        """Say what you agree to from now on; without `store`, what there is of you is erased."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            agreed = service.agree(rater, Agreed(store, train, publish))
+            if not store:
+                recall()
+            return agreed
+
+    def erase(token: str) -> dict[str, Any]:
+        """Erase all there is of you; the token is worth nothing afterwards."""
+        with told_clearly():
+            erased = service.erase(service.rater(_text(token, "token")))
+            recall()
+            return erased
+
+    for fn in (mine, everything, agree, erase):
+        events.api(fn, api_name=fn.__name__, queue=False)
+
+
 def _loop_endpoints(service: Service, owner: Owner) -> None:
     def status() -> dict[str, Any]:
         """Served version, counts of feedback, the last cycle with its verdict, and a running one."""
@@ -204,13 +242,17 @@ def _take_signals(service: Service, raw: bytes) -> Response:
 
 
 def _plain(draft: Draft) -> dict[str, Any]:
-    plain = {
+    plain: dict[str, Any] = {
         "message": draft.message,
         "text": draft.text,
         "version": draft.version,
         "done": draft.done,
     }
-    return plain | {"ahead": draft.ahead} if draft.ahead else plain
+    if draft.ahead:
+        plain["ahead"] = draft.ahead
+    if not draft.stored:
+        plain["stored"] = False
+    return plain
 
 
 def _plain_pair(drafts: list[Draft]) -> dict[str, Any]:

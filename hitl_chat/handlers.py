@@ -163,15 +163,16 @@ class Handlers:
         return {"token": token, "conversation": None} if token else None
 
     def _visitor(self, who: Who) -> Visitor:
-        """Return who this is, making a rater and a conversation where there are none yet."""
+        """Return who this is, making a rater and a conversation where there are none any more or yet."""
         token, conversation = _parts(who)
         try:
             rater = self._service.rater(token)
         except BadToken:
             started = self._service.start()
             return Visitor(started.rater, started.token, started.conversation)
-        if not conversation:
-            conversation = self._service.start(token).conversation
+        if not conversation or not self._service.has(rater, conversation):
+            started = self._service.start(token)
+            return Visitor(started.rater, started.token, started.conversation)
         return Visitor(rater, token, conversation)
 
     def _turns(self, rater: str, conversation: str, limit: int | None = RECENT) -> Turns:
@@ -217,13 +218,19 @@ def _turn(one: Shown, earlier: int) -> dict[str, Any]:
         "edited": one.edited,
         "given": one.given if one.edited else None,
         "ended": one.stop_reason,
+        "unstored": not one.stored,
     }
     metadata = _metadata(one.message, facts)
     return {"role": one.role, "content": one.text, "metadata": metadata}
 
 
 def _growing(draft: Draft) -> dict[str, Any]:
-    facts = {"version": draft.version, "ahead": draft.ahead, **WRITING}
+    facts = {
+        "version": draft.version,
+        "ahead": draft.ahead,
+        "unstored": not draft.stored,
+        **WRITING,
+    }
     metadata = _metadata(draft.message, facts)
     return {"role": "assistant", "content": draft.text, "metadata": metadata}
 

@@ -5,7 +5,16 @@ from pathlib import Path
 import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
-SCRIPTS = ("words.js", "parts.js", "signals.js", "forms.js", "beside.js", "answers.js", "status.js")
+SCRIPTS = (
+    "words.js",
+    "parts.js",
+    "signals.js",
+    "mine.js",
+    "forms.js",
+    "beside.js",
+    "answers.js",
+    "status.js",
+)
 """In this order: the later ones call the earlier ones."""
 
 

@@ -3,8 +3,9 @@
 Which errors people are told in their own words, and how a file is handed out.
 """
 
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import gradio as gr
@@ -14,8 +15,9 @@ from gradio.utils import get_upload_folder
 from hitl_chat.engines.protocol import EngineBusy
 from hitl_chat.service import NotYours, StillAnswering
 from storage.database import DatabaseBusy
+from storage.privacy import TracesLeft
 
-CLEAR_ERRORS = (ValueError, NotYours, StillAnswering, EngineBusy, DatabaseBusy)
+CLEAR_ERRORS = (ValueError, NotYours, StillAnswering, EngineBusy, DatabaseBusy, TracesLeft)
 """Their text is meant for the person."""
 
 
@@ -30,4 +32,14 @@ def told_clearly() -> Iterator[None]:
 
 def downloadable(path: Path) -> str:
     """Return a copy of a file where Gradio may serve it from; the data folder stays closed."""
-    return str(save_file_to_cache(path, get_upload_folder()))
+    return str(save_file_to_cache(path, _handed_out()))
+
+
+def recall() -> None:
+    """Delete the copies that were handed out: somebody in them was erased."""
+    with suppress(FileNotFoundError):  # nothing was
+        shutil.rmtree(_handed_out())
+
+
+def _handed_out() -> str:
+    return str(Path(get_upload_folder()) / "hitl-exports")

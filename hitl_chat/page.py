@@ -23,7 +23,7 @@ STREAMING: dict[str, Any] = {
 AT_ONCE: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}
 """Short events: they still go through the queue, without which Gradio shows no warnings."""
 
-TOP = f"<h1>{TITLE}</h1>"
+TOP = f'<h1>{TITLE}</h1><details id="mine"><summary>Your data</summary><div></div></details>'
 STATUS = """<details id="learning">
 <summary><span>…</span><progress max="1" value="0" hidden aria-label="Training"></progress></summary>
 <dl></dl></details>"""

@@ -1,6 +1,6 @@
 """What a page or the model sees of stored rows. Only reads; checks no ownership."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +17,9 @@ from storage.models import Conversation, Cycle, Feedback, Message
 class Shown:
     """One message as the page shows it.
 
-    `text` is the newest edit, if there is one, and `given` what the model had said. `drafts` are the ids of all answers to the same
-    question, oldest first; `draft_index` is this one's place among them.
+    `text` is the newest edit, if there is one, and `given` what the model had said. `drafts` are the
+    ids of all answers to the same question, oldest first; `draft_index` is this one's place among
+    them.
     """
 
     message: str
@@ -31,6 +32,7 @@ class Shown:
     edited: bool
     given: str
     stop_reason: str | None
+    stored: bool = True
 
 
 def shown(session: Session, conversation: Conversation) -> list[Shown]:
@@ -70,13 +72,17 @@ def turns(session: Session, question: Message) -> list[Turn]:
     """
     path = conversations.path(session, question)
     edits = _edits(session, [message.id for message in path])
+    return merged((message.role, edits.get(message.id, message.text)) for message in path)
+
+
+def merged(said: Iterable[tuple[str, str]]) -> list[Turn]:
+    """Return roles and texts as turns; those of one side that follow each other become one."""
     merged: list[Turn] = []
-    for message in path:
-        text = edits.get(message.id, message.text)
-        if merged and merged[-1]["role"] == message.role:
+    for role, text in said:
+        if merged and merged[-1]["role"] == role:
             merged[-1]["content"] += f"\n\n{text}"
         else:
-            merged.append({"role": message.role, "content": text})
+            merged.append({"role": role, "content": text})
     return merged
 
 

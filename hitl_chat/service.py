@@ -4,6 +4,7 @@ Every id that comes in is checked to belong to the rater before anything happens
 return an iterator do nothing until it is asked for its first item.
 """
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,21 @@ from sqlalchemy.orm import Session
 from hitl_chat import reading, signals, steps, tracing
 from hitl_chat.answers import Answers, Draft, StillAnswering
 from hitl_chat.engines.protocol import Engine, Sampling, Turn
+from hitl_chat.fleeting import Fleeting
 from hitl_chat.identity import BadToken, Identity
+from hitl_chat.personal import Personal
 from hitl_chat.reading import Shown
 from hitl_chat.settings import Settings
 from hitl_chat.trial import Standing
-from storage import conversations, cycles, export, feedback
+from storage import consent, conversations, cycles, export, feedback
+from storage.consent import Agreed
 from storage.conversations import NotYours
-from storage.database import Database
-from storage.models import Message
+from storage.database import Database, NotStorable
+from storage.models import Message, new_id
 
 __all__ = ["BadToken", "Draft", "NotYours", "Service", "Shown", "Started", "StillAnswering"]
+
+log = logging.getLogger(__name__)
 
 MAX_TEXT = 8_000
 MAX_EDIT = 32_000
@@ -62,6 +68,8 @@ class Service:
             temperature=settings.temperature, max_new_tokens=settings.max_new_tokens
         )
         self._answers = Answers(database, engine, sampling, settings.trial_share)
+        self.personal = Personal(database, settings.home)
+        self._fleeting = Fleeting()
         self._problem: str | None = None
         self._unsaved: str | None = None
         self._trial: Standing | None = None
@@ -77,10 +85,19 @@ class Service:
         known = self.rater(token) if token else None
 
         def work(session: Session) -> tuple[str, str]:
-            rater = known or conversations.add_rater(session).id
+            stored = known and conversations.has_rater(session, known)
+            rater = known if known and stored else conversations.add_rater(session).id
             return rater, conversations.start(session, rater).id
 
-        rater, conversation = self._database.write(work)
+        try:
+            if known and not self.personal.may_store(known):
+                rater, conversation = known, self._fleeting.start(known)
+            else:
+                rater, conversation = self._database.write(work)
+        except NotStorable as error:
+            log.warning("A conversation is not stored. %s", error)
+            rater = known or new_id()
+            conversation = self._fleeting.start(rater)
         return Started(rater, conversation, self.identity.sign_rater(rater))
 
     def rater(self, token: str) -> str:
@@ -91,9 +108,17 @@ class Service:
         """
         rater = self.identity.verify_rater(token)
         with self._database.read() as session:
-            if not conversations.has_rater(session, rater):
+            if not conversations.has_rater(session, rater) and not self._fleeting.knows(rater):
                 raise BadToken
         return rater
+
+    def has(self, rater: str, conversation: str) -> bool:
+        """Tell whether a conversation is this rater's; one in memory goes when the app ends."""
+        try:
+            self._check(rater, conversation)
+        except NotYours:
+            return False
+        return True
 
     def resume(self, rater: str) -> str | None:
         """Return the rater's latest conversation that has messages, if any."""
@@ -105,6 +130,8 @@ class Service:
 
     def ask(self, rater: str, conversation: str, text: str) -> Iterator[Draft]:
         """Store the question, then stream an answer to it; the last draft is `done`.
+
+        Where nothing may or can be stored, both are kept in memory alone, and the draft says so.
 
         Raises:
             ValueError: the text is empty or too long; nothing is stored.
@@ -152,9 +179,8 @@ class Service:
 
         The signal holds how many characters there were by then.
         """
-        with self._database.read() as session:
-            conversations.owned(session, rater, conversation)
-        stopped = self._answers.stop(conversation)
+        self._check(rater, conversation)
+        stopped = [draft for draft in self._answers.stop(conversation) if draft.stored]
 
         def work(session: Session) -> None:
             for answer in stopped:
@@ -165,8 +191,7 @@ class Service:
 
     def answering(self, rater: str, conversation: str) -> bool:
         """Tell whether an answer is still being written in a conversation."""
-        with self._database.read() as session:
-            conversations.owned(session, rater, conversation)
+        self._check(rater, conversation)
         return self._answers.busy(conversation)
 
     def undo(self, rater: str, conversation: str) -> str:
@@ -174,6 +199,8 @@ class Service:
 
         Both stay stored. An empty conversation gives an empty text.
         """
+        if self._fleeting.holds(rater, conversation) and self._fleeting.rows(conversation):
+            return self._fleeting.undo(conversation)
         return self._database.write(lambda s: steps.undo(s, rater, conversation))
 
     def pick_draft(self, rater: str, message: str) -> None:
@@ -182,8 +209,18 @@ class Service:
 
     def show(self, rater: str, conversation: str) -> list[Shown]:
         """Return what the page shows of a conversation, in order."""
-        with self._database.read() as session:
-            return reading.shown(session, conversations.owned(session, rater, conversation))
+        here = self._fleeting.holds(rater, conversation)
+        later = self._fleeting.rows(conversation) if here else []
+        try:
+            with self._database.read() as session:
+                rows = reading.shown(session, conversations.owned(session, rater, conversation))
+        except NotYours:
+            if not here:
+                raise
+            rows = []
+        if later:  # an answer that could be opened and not closed is among these
+            rows = [row for row in rows if row.text or row.role == "user"]
+        return [*rows, *later]
 
     # Feedback
 
@@ -260,11 +297,30 @@ class Service:
         def work(session: Session) -> None:
             if not conversations.has_rater(session, claims.rater):
                 raise BadToken
+            if not consent.given(session, claims.rater).store:
+                return
             if feedback.first_time(session, claims.page, batch.seq, claims.rater):
                 for one in batch.observed:
                     steps.store_signal(session, claims.rater, one)
 
         self._database.write(work)
+
+    # Their own data
+
+    def agree(self, rater: str, agreed: Agreed) -> dict[str, Any]:
+        """Store what someone agrees to; without `store`, what there is of them is erased.
+
+        Raises:
+            ValueError: not yes or no.
+        """
+        if not agreed.store:
+            self._end(rater)
+        return self.personal.agree(rater, agreed)
+
+    def erase(self, rater: str) -> dict[str, Any]:
+        """Erase someone, wherever they are kept; returns the versions that learned from them."""
+        self._end(rater)
+        return self.personal.erase(rater)
 
     # The loop
 
@@ -314,7 +370,7 @@ class Service:
         if name not in export.FORMATS:
             raise ValueError(f"Unknown format '{name}'. Use one of {', '.join(export.FORMATS)}.")
         path = self._settings.home.exports / export.file_name(name)
-        with self._database.read() as session:
+        with self._settings.home.copying(), self._database.read() as session:
             export.write(session, name, path)
         return path
 
@@ -331,11 +387,45 @@ class Service:
 
     def _ask(self, rater: str, conversation: str, text: str, count: int) -> Iterator[list[Draft]]:
         asked = steps.checked(text, "The message", MAX_TEXT)
-        with self._database.read() as session:
-            conversations.owned(session, rater, conversation)
+        self._check(rater, conversation)
         with self._answers.claim(conversation) as live:
-            question = self._database.write(lambda s: steps.say(s, rater, conversation, asked))
-            yield from self._answers.stream(live, question, self._turns(question), count)
+            question = self._say(rater, conversation, asked)
+            if question is None:
+                said = ((row.role, row.text) for row in self.show(rater, conversation))
+                turns = reading.merged(said)
+            else:
+                turns = self._turns(question)
+            try:
+                yield from self._answers.stream(live, question, turns, count)
+            finally:
+                for draft in [answer.draft() for answer in live[:1]]:
+                    erased = not question and not self._fleeting.holds(rater, conversation)
+                    if not draft.stored and not erased:
+                        self._fleeting.answer(rater, conversation, draft)
+
+    def _say(self, rater: str, conversation: str, text: str) -> Message | None:
+        """Store a question, or keep it in memory and return None."""
+        if not self._fleeting.holds(rater, conversation):
+            try:
+                return self._database.write(lambda s: steps.say(s, rater, conversation, text))
+            except NotStorable as error:
+                log.warning("A question is not stored. %s", error)
+        self._fleeting.ask(rater, conversation, text)
+        return None
+
+    def _check(self, rater: str, conversation: str) -> None:
+        """Raise NotYours unless the conversation is this rater's."""
+        if not self._fleeting.holds(rater, conversation):
+            with self._database.read() as session:
+                conversations.owned(session, rater, conversation)
+
+    def _end(self, rater: str) -> None:
+        """End what is being written to someone, and forget what is only in memory."""
+        with self._database.read() as session:
+            theirs = conversations.of(session, rater)
+        for conversation in theirs:
+            self._answers.stop(conversation)
+        self._fleeting.forget(rater)
 
     def _turns(self, question: Message) -> list[Turn]:
         with self._database.read() as session:

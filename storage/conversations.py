@@ -80,6 +80,11 @@ def latest(s: Session, rater_id: str) -> Conversation | None:
     )
 
 
+def of(s: Session, rater_id: str) -> list[str]:
+    """Return the ids of all conversations of this rater."""
+    return list(s.scalars(select(Conversation.id).where(Conversation.rater_id == rater_id)))
+
+
 def branch(s: Session, conversation: Conversation) -> list[Message]:
     """Return what the person sees of a conversation: from its first message to its head."""
     return _walk(s, conversation.id, conversation.head_id)
@@ -170,8 +175,13 @@ def close_answer(  # noqa: PLR0913 - one for each column
     first_token_ms: float | None,
     duration_ms: float | None,
 ) -> None:
-    """Store an answer as it ended; `stop_reason` is eos, length, stop, closed or error."""
-    message = s.get_one(Message, message_id)
+    """Store an answer as it ended; `stop_reason` is eos, length, stop, closed or error.
+
+    One whose person was erased while it was written is not stored.
+    """
+    message = s.get(Message, message_id)
+    if message is None:
+        return
     message.text = storable(text)
     message.stop_reason = stop_reason
     message.prompt_tokens = prompt_tokens

@@ -17,9 +17,16 @@ from storage import postgres, schema, sqlite
 from storage.home import Home
 from storage.postgres import SeatTaken
 from storage.sqlite import DatabaseUnusable
-from storage.writer import DatabaseBusy, Writer
+from storage.writer import DatabaseBusy, NotStorable, Writer
 
-__all__ = ["Database", "DatabaseBusy", "DatabaseUnusable", "NoDatabase", "SeatTaken"]
+__all__ = [
+    "Database",
+    "DatabaseBusy",
+    "DatabaseUnusable",
+    "NoDatabase",
+    "NotStorable",
+    "SeatTaken",
+]
 
 T = TypeVar("T")
 

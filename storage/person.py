@@ -23,7 +23,8 @@ def everything(s: Session, rater_id: str) -> dict[str, list[dict[str, Any]]]:
     for table in Base.metadata.sorted_tables:
         rows = s.execute(select(table).where(_theirs(table, rater_id))).mappings().all()
         if rows:
-            found[table.name] = [{name: _plain(row[name]) for name in row} for row in rows]
+            plain = [{str(name): _plain(row[name]) for name in row} for row in rows]
+            found[str(table.name)] = plain  # a kind of str that not every JSON writer takes
     return found
 
 
@@ -33,7 +34,7 @@ def counts(s: Session, rater_id: str) -> dict[str, int]:
     for table in Base.metadata.sorted_tables:
         if table.name not in KNOWN:
             theirs = select(func.count()).select_from(table).where(_theirs(table, rater_id))
-            found[table.name] = s.scalar(theirs) or 0
+            found[str(table.name)] = s.scalar(theirs) or 0
     return {name: count for name, count in found.items() if count}
 
 

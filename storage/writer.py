@@ -27,6 +27,34 @@ class DatabaseBusy(RuntimeError):
         super().__init__(f"Not saved: {why}. Try again shortly.")
 
 
+class NotStorable(DatabaseBusy):
+    """Nothing can be stored until somebody mends the disk; what can go on without, does."""
+
+    def __init__(self, why: str) -> None:
+        RuntimeError.__init__(self, f"Not saved: {why}. Whoever runs this must make room for it.")
+
+
+LASTING = ("full", "readonly", "disk I/O error")
+"""What SQLite says when trying again shortly won't help."""
+
+
+def _refusal(error: OperationalError) -> DatabaseBusy:
+    """Return what the caller is told: the database is locked, full, read-only, gone.
+
+    On a full disk SQLite ends the transaction by itself; that its savepoint is gone comes up last.
+    """
+    first = error
+    behind: BaseException | None = error
+    while behind is not None:
+        first = behind if isinstance(behind, OperationalError) else first
+        behind = behind.__context__
+    why = str(first.orig)
+    kind = NotStorable if any(word in why for word in LASTING) else DatabaseBusy
+    refusal = kind(f"the database says '{why}'")
+    refusal.__cause__ = error
+    return refusal
+
+
 class _Job:
     """A change and the promise of its result."""
 
@@ -50,13 +78,14 @@ class _Job:
     def deliver(self) -> None:
         """Let the caller go on; only after the commit."""
         if self._error is not None:
-            self.done.set_exception(self._error)
+            self.fail(self._error)
         else:
             self.done.set_result(self._result)
 
     def fail(self, error: BaseException) -> None:
         """Tell the caller that nothing was stored; an error of its own work says more."""
-        self.done.set_exception(self._error or error)
+        own = self._error or error
+        self.done.set_exception(_refusal(own) if isinstance(own, OperationalError) else own)
 
 
 class Writer:
@@ -126,11 +155,6 @@ class Writer:
                 for job in batch:
                     job.run(connection)
                     _check_transaction(connection)
-        except OperationalError as error:  # locked, disk full, connection gone
-            busy = DatabaseBusy(f"the database says '{error.orig}'")
-            busy.__cause__ = error
-            for job in batch:
-                job.fail(busy)
         except BaseException as error:  # noqa: BLE001 - the thread must outlive any batch
             for job in batch:
                 job.fail(error)

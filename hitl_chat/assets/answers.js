@@ -44,14 +44,14 @@
     update(turn, last, busy) {
       const { facts, role, text } = turn, writing = Boolean(facts.writing), answer = role === 'assistant';
       this.text = text; this.facts = facts;
-      this.tools.hidden = writing || !answer;
+      this.tools.hidden = writing || !answer || facts.unstored;
       this.line.hidden = !answer;
       this.dots.hidden = !writing || Boolean(text);
       const waiting = writing && facts.ahead ? say('{n} before you', { n: facts.ahead }) : '';
       if (this.ahead.textContent !== waiting) this.ahead.textContent = waiting;
       this.again.hidden = this.undo.hidden = !last;
       for (const button of [this.again, this.undo, this.back, this.next, this.pen, this.beside]) button.disabled = busy;
-      this.retry.hidden = answer || !last || busy || !this.id;
+      this.retry.hidden = answer || !last || busy || !this.id || facts.unstored;
       this.el.hidden = !answer && this.retry.hidden;
       this.rating = given.has(this.id) ? given.get(this.id) : facts.rating || 0;
       press(this.up, this.rating === 1);
@@ -61,7 +61,8 @@
       this.place.textContent = `${(facts.place || 0) + 1}/${count}`;
       this.back.disabled ||= !facts.place;
       this.next.disabled ||= (facts.place || 0) + 1 >= count;
-      const print = [facts.version, facts.edited && say('edited by you'), say(ENDED[facts.ended] || '')];
+      const print = [facts.version, facts.edited && say('edited by you'), say(ENDED[facts.ended] || ''),
+        facts.unstored && say('not stored: gone when this page or the server starts anew')];
       this.print.textContent = answer ? print.filter(Boolean).join(' · ') : '';
     }
 
@@ -209,7 +210,7 @@
 
   window.hitl = {
     sync(value) { turns = (value || []).map(read); plan(); },
-    init(next) { if (next) { keys = next; window.hitlSignals.init(next); } },
+    init(next) { if (next) { keys = next; window.hitlSignals.init(next); window.hitlMine.init(next); } },
     connect(next) { trigger = next; watch(); },
   };
 })();

@@ -52,6 +52,17 @@
     'Running': '进行中', 'Problem': '问题',
     'Show earlier messages': '显示更早的消息', 'Send': '发送', 'Stop': '停止', 'New conversation': '新对话', 'Type a message': '输入消息', 'Message': '消息',
     'Ask something. Rate, edit or redo the answers: the model learns from that.': '问点什么吧。评价、修改或重做回答:模型会从中学习。',
+    'not stored: gone when this page or the server starts anew': '没有保存:页面或服务器重启后就会消失', 'Your data': '你的数据',
+    'Store my chats': '保存我的对话', 'Off: what is stored of you is erased now, and later chats are only in memory.': '关闭:现在就删除已保存的内容,以后的对话只留在内存里。',
+    'Let the model learn from them': '让模型从中学习', 'Off: no training reads them any more. What it has learned stays learned.': '关闭:以后的训练不再读取;已经学到的不会消失。',
+    'Let them be published': '允许公开发布', 'On: they may be part of a public data set, without your name.': '打开:可以成为公开数据集的一部分,不含你的名字。',
+    'Saved.': '已保存。', 'Erase everything that is stored of you? This can not be undone.': '删除关于你的全部内容?无法恢复。',
+    'Erase what is stored, and store nothing from now on?': '删除已保存的内容,并且以后不再保存?',
+    'Stored of you: {conversations} conversations, {messages} messages, {feedback} ratings and edits, {signals} traces of reading.': '关于你保存了:{conversations} 个对话、{messages} 条消息、{feedback} 条评价和修改、{signals} 条阅读痕迹。',
+    'Versions that learned from you: {versions}. That can not be taken out of them.': '从你这里学习过的版本:{versions}。学到的无法取出。',
+    'No version has learned from you so far.': '还没有版本从你这里学习过。', 'Download my data': '下载我的数据', 'Erase me': '删除我',
+    'Your number here: {rater}': '你在这里的编号:{rater}',
+    'Nothing is stored of you yet. Your first question is stored, and the model learns from what you say about answers.': '还没有保存关于你的任何内容。你的第一个问题会被保存,模型会从你对回答的评价中学习。',
   };
   const chinese = (navigator.language || '').toLowerCase().startsWith('zh');
   window.hitlSay = (text, values = {}) => {

@@ -1,0 +1,84 @@
+// "Your data": what is stored, what the person agrees to, take it along, be erased. Asks when opened.
+(() => {
+  if (window.hitlMine) return;
+  const { make, link, call } = window.hitlParts, say = window.hitlSay;
+  const KEPT = 'hitl-chat';                    // where Gradio keeps the token in this browser
+  const PARTS = [
+    ['store', 'Store my chats', 'Off: what is stored of you is erased now, and later chats are only in memory.'],
+    ['train', 'Let the model learn from them', 'Off: no training reads them any more. What it has learned stays learned.'],
+    ['publish', 'Let them be published', 'On: they may be part of a public data set, without your name.'],
+  ];
+  let token = '', said = null;
+
+  const panel = () => document.querySelector('#mine > div');
+  const tell = (text, wrong) => { said.textContent = text; said.classList.toggle('wrong', Boolean(wrong)); };
+  async function attempt(work) {
+    panel().inert = true;
+    try { return await work(); } catch (error) { tell(error.message, true); return null; } finally { panel().inert = false; }
+  }
+
+  function save(data) {
+    const file = new Blob([JSON.stringify(data, null, 1)], { type: 'application/json' });
+    const anchor = make('a', { href: URL.createObjectURL(file), download: 'my-chats.json' });
+    anchor.click();
+    setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
+  }
+  async function agree(boxes) {
+    const mine = await attempt(() => call('agree', token, ...PARTS.map(([part]) => boxes[part].checked)));
+    if (!mine) return look();
+    draw(mine);
+    tell(say('Saved.'));
+    if (!mine.agreed.store) setTimeout(() => location.reload(), 800);
+  }
+  async function erase() {
+    if (!confirm(say('Erase everything that is stored of you? This can not be undone.'))) return;
+    if (await attempt(() => call('erase', token))) { localStorage.removeItem(KEPT); location.reload(); }
+  }
+  function choices(mine) {
+    const boxes = {};
+    return PARTS.map(([part, name, meaning], at) => {
+      const before = at ? mine.agreed[PARTS[at - 1][0]] : true;
+      const box = make('input', { type: 'checkbox', name: part, checked: mine.agreed[part], disabled: !before });
+      box.onchange = () => {
+        const sure = part !== 'store' || box.checked || confirm(say('Erase what is stored, and store nothing from now on?'));
+        if (sure) agree(boxes); else box.checked = true;
+      };
+      boxes[part] = box;
+      return make('label', {}, box, make('span', {}, say(name), make('small', {}, say(meaning))));
+    });
+  }
+  function draw(mine) {
+    const { conversations = 0, messages = 0, feedback = 0, signals = 0 } = mine.stored;
+    const counts = say('Stored of you: {conversations} conversations, {messages} messages, {feedback} ratings and edits, {signals} traces of reading.',
+      { conversations, messages, feedback, signals });
+    const learned = mine.learned.length
+      ? say('Versions that learned from you: {versions}. That can not be taken out of them.', { versions: mine.learned.join(', ') })
+      : say('No version has learned from you so far.');
+    said = make('p', { role: 'status' });
+    panel().replaceChildren(make('p', {}, counts), make('p', {}, learned), ...choices(mine),
+      make('div', { cls: 'ends' }, link('Download my data', async () => {
+        const all = await attempt(() => call('everything', token));
+        if (all) save(all);
+      }), link('Erase me', erase)), said, make('small', {}, say('Your number here: {rater}', { rater: mine.rater })));
+  }
+  async function look() {
+    said = make('p', { role: 'status' });
+    if (!token) return panel().replaceChildren(make('p', {}, say('Nothing is stored of you yet. Your first question is stored, and the model learns from what you say about answers.')));
+    panel().replaceChildren(said);
+    const mine = await attempt(() => call('mine', token));
+    if (mine) draw(mine);
+  }
+
+  document.addEventListener('toggle', event => {
+    if (event.target.id === 'mine' && event.target.open) look();
+  }, true);
+  document.addEventListener('click', event => {  // a click elsewhere closes the panel
+    const open = document.querySelector('#mine[open]');
+    if (open && event.target.isConnected && !open.contains(event.target)) open.open = false;
+  });
+  document.addEventListener('keydown', event => {
+    const open = event.key === 'Escape' && document.querySelector('#mine[open]');
+    if (open) { open.open = false; open.querySelector('summary').focus(); }
+  });
+  window.hitlMine = { init(keys) { token = keys.token; const name = document.querySelector('#mine summary'); if (name) name.textContent = say('Your data'); } };
+})();

@@ -1,0 +1,72 @@
+"""Your data, on the page."""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import answered, ask, picture, ready
+from tests.server import Server
+from tests.storage.test_privacy import holding
+
+pytestmark = pytest.mark.browser
+CANARY = "potoroo-3c77"
+
+
+def open_mine(page: Page) -> None:
+    page.locator("#mine summary").click()
+    expect(page.locator("#mine")).to_contain_text("Stored of you")
+
+
+def test_a_person_sees_downloads_and_erases_their_data(page: Page, server: Server) -> None:
+    ask(page, CANARY)
+    answered(page)
+    open_mine(page)
+    expect(page.locator("#mine")).to_contain_text("1 conversations, 2 messages")
+    picture(page, "your-data")
+    with page.expect_download() as taken:
+        page.get_by_text("Download my data").click()
+    data = json.loads(Path(taken.value.path()).read_text())
+    assert data["messages"][0]["text"] == CANARY
+    page.once("dialog", lambda dialog: dialog.accept())
+    with page.expect_navigation():
+        page.get_by_text("Erase me").click()
+    ready(page)
+    expect(page.locator(".bot-row")).to_have_count(0)
+    assert holding(server.home, CANARY) == []
+    page.locator("#mine summary").click()
+    expect(page.locator("#mine")).to_contain_text("Nothing is stored of you yet")
+
+
+def test_what_a_person_agrees_to_stays_switched_so(page: Page) -> None:
+    ask(page, "Hi")
+    answered(page)
+    open_mine(page)
+    publish = page.locator("#mine input[name=publish]")
+    expect(publish).not_to_be_checked()
+    publish.check()
+    expect(page.locator("#mine")).to_contain_text("Saved.")
+    page.locator("#mine input[name=train]").uncheck()
+    expect(publish).not_to_be_checked()
+    expect(publish).to_be_disabled()
+    page.reload()
+    ready(page)
+    answered(page)
+    open_mine(page)
+    expect(page.locator("#mine input[name=train]")).not_to_be_checked()
+
+
+def test_who_is_not_to_be_stored_is_answered_and_told(page: Page, server: Server) -> None:
+    ask(page, "Hi")
+    answered(page)
+    open_mine(page)
+    page.once("dialog", lambda dialog: dialog.accept())
+    with page.expect_navigation():
+        page.locator("#mine input[name=store]").uncheck()
+    ready(page)
+    ask(page, CANARY)
+    expect(page.locator(".bot-row .message")).to_contain_text(CANARY)
+    expect(page.locator(".bot-row .print")).to_contain_text("not stored")
+    expect(page.locator(".bot-row .tools")).to_be_hidden()
+    assert holding(server.home, CANARY) == []
