@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from storage import postgres, schema, sqlite
+from storage import disk, postgres, schema, sqlite
 from storage.home import Home
 from storage.postgres import SeatTaken
 from storage.sqlite import DatabaseUnusable
@@ -51,7 +51,7 @@ class Database:
 
         Raises:
             HomeError: the data folder can't be written.
-            DatabaseUnusable: the database can't be opened, or this SQLite isn't safe.
+            DatabaseUnusable: the database can't be opened, or isn't safe with this SQLite or there.
         """
         home.prepare()
         url, file = _locate(home)
@@ -64,6 +64,7 @@ class Database:
                     postgres.make_engine(url, postgres.WRITER),
                     None,
                 )
+            disk.refuse_remote(file)
             migrator = sqlite.make_engine(url, sqlite.MIGRATOR)
             schema.migrate(migrator, file)
             reader, writer = (sqlite.make_engine(url, r) for r in (sqlite.READER, sqlite.WRITER))

@@ -244,6 +244,10 @@ def test_only_the_promised_endpoints_are_public(client: Client) -> None:
         "score",
         "again",
         "trace",
+        "mine",
+        "everything",
+        "agree",
+        "erase",
         "status",
         "export",
     ]
