@@ -34,8 +34,8 @@ class NotStorable(DatabaseBusy):
         RuntimeError.__init__(self, f"Not saved: {why}. Whoever runs this must make room for it.")
 
 
-LASTING = ("full", "readonly", "disk I/O error")
-"""What SQLite says when trying again shortly won't help."""
+LASTING = ("full", "readonly", "read-only", "disk I/O error", "No space left")
+"""What SQLite and PostgreSQL say when trying again shortly won't help."""
 
 
 def _refusal(error: OperationalError) -> DatabaseBusy:

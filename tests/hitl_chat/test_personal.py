@@ -12,6 +12,7 @@ from storage import transcripts
 from storage.consent import Agreed
 from storage.database import Database
 from storage.home import Home
+from tests.conftest import on_sqlite
 from tests.hitl_chat.visits import Rows, ask
 from tests.scripted import ScriptedEngine
 from tests.storage.test_privacy import holding
@@ -126,6 +127,7 @@ def test_training_reads_nothing_of_who_takes_it_back(
     assert service.status()["feedback"] == {"total": 1, "waiting": 0}
 
 
+@on_sqlite
 @pytest.mark.parametrize("mode", ["full", "read-only"])
 def test_on_a_disk_that_takes_nothing_answers_stream_on_and_say_so(
     service: Service, me: Started, database: Database, rows: Rows, mode: str

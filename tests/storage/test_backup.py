@@ -8,7 +8,10 @@ from storage.backup import BackupFailed
 from storage.database import Database
 from storage.home import Home
 from storage.models import Feedback
+from tests.conftest import on_sqlite
 from tests.storage.people import Person
+
+pytestmark = on_sqlite
 
 
 def ratings(file: Path) -> int:

@@ -7,6 +7,7 @@ from storage.consent import Agreed, Purpose
 from storage.database import Database
 from storage.home import Home
 from storage.models import Consent
+from tests.conftest import env_of
 from tests.storage.people import Person
 
 
@@ -95,6 +96,6 @@ def test_no_format_holds_a_row_without_consent(
     for option, expected in (((), {"open", "silent"}), (("--publish",), {"open"})):
         path = tmp_path / "rows.jsonl"
         argv = ["--format", name, "--out", str(path), *option]
-        assert export.main(argv, {"HITL_DATA_DIR": str(home.folder)}) == 0
+        assert export.main(argv, env_of(home)) == 0
         written = path.read_text()
         assert {word for word in people if word in written} == expected

@@ -8,6 +8,7 @@ from storage.database import Database
 from storage.home import Home
 from storage.person import everything
 from storage.privacy import TracesLeft
+from tests.conftest import env_of, on_sqlite
 from tests.storage.people import Person
 
 CANARY = "quokka-1f6b9c"
@@ -39,6 +40,7 @@ def spread(home: Home, database: Database) -> None:
     (home.features / "way.safetensors").write_text(CANARY)
 
 
+@on_sqlite
 def test_no_byte_of_an_erased_person_is_left_anywhere(
     home: Home, database: Database, person: Person
 ) -> None:
@@ -69,6 +71,7 @@ def test_who_may_not_be_stored_stays_known_and_nothing_else_of_them(
         assert set(everything(session, person.id)) == {"raters"}
 
 
+@on_sqlite
 def test_an_erasure_that_was_cut_short_is_finished_later(
     home: Home, database: Database, person: Person
 ) -> None:
@@ -98,7 +101,7 @@ def test_the_command_shows_erases_and_lists(
     home: Home, database: Database, person: Person, capsys: pytest.CaptureFixture[str]
 ) -> None:
     talk(person, turns=1)
-    env = {"HITL_DATA_DIR": str(home.folder)}
+    env = env_of(home)
     assert privacy.main(["--show", person.id], env) == 0
     shown = json.loads(capsys.readouterr().out)
     assert CANARY in shown["messages"][0]["text"]
@@ -111,6 +114,7 @@ def test_the_command_shows_erases_and_lists(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@on_sqlite
 def test_an_erasure_waits_for_the_copy_that_is_being_made(
     home: Home, database: Database, person: Person
 ) -> None:

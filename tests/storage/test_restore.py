@@ -11,8 +11,11 @@ from storage.database import Database
 from storage.home import Home
 from storage.person import everything
 from storage.restore import StillOpen
+from tests.conftest import on_sqlite
 from tests.storage.people import Person
 from tests.storage.test_privacy import CANARY, holding, talk
+
+pytestmark = on_sqlite
 
 
 @pytest.fixture
