@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from huggingface_hub import DatasetCard, HfApi, ModelCard
 
-from storage import hub
+from storage import consent, hub
+from storage.consent import Agreed
 from storage.database import Database
 from storage.home import Home
 from storage.hub import Place, PushFailed, push
@@ -116,6 +117,20 @@ def test_a_hub_that_cannot_be_reached_is_told_in_one_line(folder: Path) -> None:
 def run(there: Hub, home: Home, *argv: str) -> int:
     env = {**env_of(home), "HF_ENDPOINT": there.address, "HF_TOKEN": "hf_x"}
     return hub.main(argv, env)
+
+
+def test_only_who_said_yes_to_being_published_is_in_a_public_data_set(
+    there: Hub, home: Home, person: Person
+) -> None:
+    person.rate(person.ask("I said nothing of that", "Hello")[0], 1)
+    willing = Person(person.database)
+    willing.rate(willing.ask("I said yes", "Hello")[0], 1)
+    willing.database.write(lambda s: consent.give(s, willing.id, Agreed(publish=True)))
+    argv = ("data-set", "--format", "trl-unpaired", "--repo", "me/open", "--public")
+    assert run(there, home, *argv) == 0
+    files = there.files["datasets/me/open"]
+    [row] = files["trl-unpaired.jsonl"].splitlines()
+    assert b"I said yes" in row
 
 
 def test_the_command_pushes_a_data_set_with_its_card_and_takes_back_what_is_stale(
