@@ -52,7 +52,7 @@ class App:
         if settings.snapshots:
             restore(settings.home, settings.snapshots)
             self._snapshots = Snapshots(
-                settings.home, settings.snapshots, lambda why: self.service.report_unsaved(why)
+                settings.home, settings.snapshots, lambda why: self.service.loop.report_unsaved(why)
             )
             self._closing.callback(self._snapshots.close)  # after the last row is written
         self.database = Database.open(settings.home)
@@ -71,10 +71,10 @@ class App:
             self.database,
             engine,
             settings.home,
-            self.service.report,
+            self.service.loop.report,
             pairs=settings.trial_share < 1,
         )
-        self._watch = Watch(self.database, settings.home, self.service.report_trial)
+        self._watch = Watch(self.database, settings.home, self.service.loop.report_trial)
         self.page = page.build(self.service, self._owner(), settings.secret)
 
     def start(self, env: Mapping[str, str]) -> str:
@@ -95,7 +95,7 @@ class App:
                 f"Port {self._settings.port} of {self._settings.host} can't be used. "
                 "Set GRADIO_SERVER_PORT to a free one."
             ) from error
-        if self.service.trains:
+        if self.service.loop.trains:
             trainer.start()
         else:
             asked = self._settings.trainer

@@ -92,7 +92,7 @@ def _simulate(
     database = Database.open(settings.home)
     stack.callback(database.close)
     service = Service(database, engine, settings, train_after=config.train_after)
-    follower = Follower(database, engine, settings.home, service.report)
+    follower = Follower(database, engine, settings.home, service.loop.report)
     examiner = Visitor(service)
     rated, unseen = prompts(crowd.seed, options.unseen)
 

@@ -182,13 +182,13 @@ def _loop_endpoints(service: Service, owner: Owner) -> None:
     def status() -> dict[str, Any]:
         """Served version, counts of feedback, the last cycle with its verdict, and a running one."""
         with told_clearly():
-            return service.status()
+            return service.loop.status()
 
     def export(format: str, request: gr.Request) -> dict[str, Any]:
         """Write a data set and give the file; needs the header X-Admin-Password."""
         with told_clearly():
             owner.check(request.headers)
-            path = service.export(_text(format, "format"))
+            path = service.loop.export(_text(format, "format"))
             return gr.FileData(path=downloadable(path), orig_name=path.name).model_dump()
 
     events.api(status, api_name="status", queue=False)
@@ -201,7 +201,7 @@ def routes(service: Service) -> list[Route]:
     async def healthz(request: Request) -> Response:
         del request
         try:
-            state = await run_in_threadpool(service.status)
+            state = await run_in_threadpool(service.loop.status)
         except (SQLAlchemyError, OSError) as error:
             log.warning("Not healthy: %s", error)
             return JSONResponse({"ok": False, "problem": "The database can't be read."}, 503)

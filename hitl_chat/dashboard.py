@@ -151,7 +151,7 @@ class _Look:
 
     def live(self) -> tuple[str, str, str, str]:
         """Return what goes on, and a text that changes when the panels are out of date."""
-        status = self._service.status()
+        status = self._service.loop.status()
         cycle, serving = status["cycle"], status.get("serving")
         stamp = f"{cycle and cycle['id']} {serving and serving['since']}"
         said = tables.announcement(status)
@@ -200,13 +200,13 @@ class _Look:
     def export(self, name: str) -> str:
         """Write a data set; returns the file."""
         try:
-            return downloadable(self._service.export(name))
+            return downloadable(self._service.loop.export(name))
         except (ValueError, OSError) as error:
             raise gr.Error(html.escape(str(error)), print_exception=False) from error
 
     def _roll_back(self, version: str | None) -> tuple[Any, str]:
         try:
-            serves = self._service.roll_back(version)
+            serves = self._service.loop.roll_back(version)
             gr.Info(f"Version {html.escape(serves)} serves from now on.")
         except (ValueError, DatabaseBusy) as error:
             gr.Warning(html.escape(str(error)), title="Nothing changed")

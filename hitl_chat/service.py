@@ -1,4 +1,4 @@
-"""What a person and the owner can do, one method each. Knows no Gradio and no HTTP.
+"""What a person can do, one method each. Knows no Gradio and no HTTP.
 
 Every id that comes in is checked to belong to the rater before anything happens. Methods that
 return an iterator do nothing until it is asked for its first item.
@@ -7,7 +7,6 @@ return an iterator do nothing until it is asked for its first item.
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -17,11 +16,11 @@ from hitl_chat.answers import Answers, Draft, StillAnswering
 from hitl_chat.engines.protocol import Engine, Sampling, Turn
 from hitl_chat.fleeting import Fleeting
 from hitl_chat.identity import BadToken, Identity
+from hitl_chat.loop import Loop
 from hitl_chat.personal import Personal
 from hitl_chat.reading import Shown
 from hitl_chat.settings import Settings
-from hitl_chat.trial import Standing
-from storage import consent, conversations, cycles, export, feedback
+from storage import consent, conversations, feedback
 from storage.consent import Agreed
 from storage.conversations import NotYours
 from storage.database import Database, NotStorable
@@ -45,7 +44,7 @@ class Started:
 
 
 class Service:
-    """The chat, its feedback, and the state of the learning loop."""
+    """The chat and its feedback; what becomes of that is the `loop`'s."""
 
     def __init__(
         self,
@@ -57,22 +56,15 @@ class Service:
         heldout_share: float = 0.0,
     ) -> None:
         self.identity = Identity(settings.secret)
-        self.trains = settings.trainer and engine.adapts
-        """Whether a trainer belongs beside this process: it was asked for, and could publish."""
         self._database = database
-        self._engine = engine
-        self._settings = settings
-        self._train_after = train_after
         self._heldout_share = heldout_share
         sampling = Sampling(
             temperature=settings.temperature, max_new_tokens=settings.max_new_tokens
         )
         self._answers = Answers(database, engine, sampling, settings.trial_share)
+        self.loop = Loop(database, engine, settings, train_after)
         self.personal = Personal(database, settings.home)
         self._fleeting = Fleeting()
-        self._problem: str | None = None
-        self._unsaved: str | None = None
-        self._trial: Standing | None = None
 
     # Who
 
@@ -321,67 +313,6 @@ class Service:
         """Erase someone, wherever they are kept; returns the versions that learned from them."""
         self._end(rater)
         return self.personal.erase(rater)
-
-    # The loop
-
-    def status(self) -> dict[str, Any]:
-        """Return the served version, feedback counts, the next training and the last cycle.
-
-        Once a version has been served, `serving` tells since when and why the present one is, and
-        while it is on trial `trial` tells how that stands.
-        """
-        with self._database.read() as session:
-            counts = feedback.counts(session)
-            last, running = cycles.last(session), cycles.running(session)
-            serving = reading.serving(session)
-        trial = self._trial.as_json() if self._trial else None
-        told = {"serving": serving, "trial": trial}
-        return {name: value for name, value in told.items() if value} | {
-            "version": self._engine.version,
-            "feedback": {"total": counts.total, "waiting": counts.waiting},
-            "next_training": {
-                "after": self._train_after,
-                "missing": max(0, self._train_after - counts.waiting),
-                "trainer": "on" if self.trains else "off",
-            },
-            "cycle": reading.finished(last) if last else None,
-            "running": reading.progress(running) if running else None,
-            "problem": self._problem or self._unsaved,
-        }
-
-    def report(self, problem: str | None) -> None:
-        """Keep what the owner should know until it is over (None)."""
-        self._problem = problem
-
-    def report_unsaved(self, problem: str | None) -> None:
-        """Keep what keeps snapshots from being stored; None when they are again."""
-        self._unsaved = problem
-
-    def report_trial(self, trial: Standing | None) -> None:
-        """Keep how the trial of the version that serves stands; None when it is on none."""
-        self._trial = trial
-
-    def export(self, name: str) -> Path:
-        """Write one data set format to the exports folder and return the file.
-
-        Raises:
-            ValueError: no such format.
-        """
-        if name not in export.FORMATS:
-            raise ValueError(f"Unknown format '{name}'. Use one of {', '.join(export.FORMATS)}.")
-        path = self._settings.home.exports / export.file_name(name)
-        with self._settings.home.copying(), self._database.read() as session:
-            export.write(session, name, path)
-        return path
-
-    def roll_back(self, version: str | None = None) -> str:
-        """Serve the version before this one, or the named one; the engine follows at once.
-
-        Raises:
-            ValueError: there is no such version.
-        """
-        home = self._settings.home
-        return self._database.write(lambda s: steps.roll_back(s, home, version))
 
     # Inside
 

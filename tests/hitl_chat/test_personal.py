@@ -124,7 +124,7 @@ def test_training_reads_nothing_of_who_takes_it_back(
     service.agree(me.rater, Agreed(train=False))
     with database.read() as session:
         assert list(transcripts.read_noted(session)) == []
-    assert service.status()["feedback"] == {"total": 1, "waiting": 0}
+    assert service.loop.status()["feedback"] == {"total": 1, "waiting": 0}
 
 
 @on_sqlite

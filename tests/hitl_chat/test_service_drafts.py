@@ -77,4 +77,4 @@ def test_a_tie_leaves_the_first_draft_on_the_page(service: Service, me: Started)
     *_, (one, two) = service.compare(me.rater, me.conversation, "hello")
     service.choose(me.rater, two.message, one.message, "tie")
     assert service.show(me.rater, me.conversation)[-1].message == one.message
-    assert service.status()["feedback"] == {"total": 1, "waiting": 1}
+    assert service.loop.status()["feedback"] == {"total": 1, "waiting": 1}

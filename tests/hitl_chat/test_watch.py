@@ -27,7 +27,7 @@ LIKES, DISLIKES = [1] * 12, [-1] * 12
 
 @pytest.fixture
 def watch(database: Database, home: Home, service: Service) -> Watch:
-    return Watch(database, home, service.report_trial)
+    return Watch(database, home, service.loop.report_trial)
 
 
 @pytest.fixture
@@ -53,8 +53,8 @@ def wait_for(true: Callable[[], bool], seconds: float = 10) -> None:
 
 def test_the_base_is_on_no_trial(service: Service, watch: Watch) -> None:
     watch.look()
-    assert "trial" not in service.status()
-    assert "serving" not in service.status()
+    assert "trial" not in service.loop.status()
+    assert "serving" not in service.loop.status()
 
 
 def test_the_status_tells_how_a_trial_stands(
@@ -64,12 +64,12 @@ def test_the_status_tells_how_a_trial_stands(
     add_version(database, home, GOOD)
     rate_version(database, GOOD, 1, -1)
     watch.look()
-    trial = service.status()["trial"]
+    trial = service.loop.status()["trial"]
     assert trial["sentence"] == f"{GOOD} on trial: 1 of 2 liked, against 2 of 3 for base"
     assert (trial["version"], trial["against"]) == (GOOD, BASE_VERSION)
     rate_version(database, GOOD, 1)
     watch.look()
-    assert service.status()["trial"]["rated"] == 3
+    assert service.loop.status()["trial"]["rated"] == 3
 
 
 def test_a_version_that_people_like_less_is_rolled_back_with_the_numbers(
@@ -81,7 +81,7 @@ def test_a_version_that_people_like_less_is_rolled_back_with_the_numbers(
     watch: Watch,
     reasons: Callable[[], list[str]],
 ) -> None:
-    follower = Follower(database, engine, home, service.report)
+    follower = Follower(database, engine, home, service.loop.report)
     add_version(database, home, GOOD)
     rate_version(database, GOOD, *LIKES)
     add_version(database, home, BAD)
@@ -94,9 +94,9 @@ def test_a_version_that_people_like_less_is_rolled_back_with_the_numbers(
     assert reasons()[0].startswith(
         f"{GOOD}: rolled back by itself from {BAD}: 0 of 12 liked, against 12 of 12 for {GOOD}; "
     )
-    assert service.status()["serving"]["reason"] in reasons()[0]
+    assert service.loop.status()["serving"]["reason"] in reasons()[0]
     # The one before goes on with its own trial.
-    assert service.status()["trial"]["version"] == GOOD
+    assert service.loop.status()["trial"]["version"] == GOOD
 
 
 def test_a_version_that_was_rolled_back_does_not_come_back_by_itself(
@@ -127,7 +127,7 @@ def test_a_version_that_people_like_more_is_kept_and_its_trial_is_over(
     assert reasons()[0].startswith(
         f"{GOOD}: {GOOD} kept after its trial: 12 of 12 liked, against 0"
     )
-    assert "trial" not in service.status()
+    assert "trial" not in service.loop.status()
     rate_version(database, GOOD, *DISLIKES * 2)  # judged once
     watch.look()
     assert served(database) == GOOD
@@ -163,10 +163,10 @@ def test_ratings_from_before_a_version_was_chosen_again_do_not_count(
     add_version(database, home, BAD)
     rate_version(database, BAD, *DISLIKES)
     watch.look()
-    service.roll_back(BAD)  # the owner wants it all the same
+    service.loop.roll_back(BAD)  # the owner wants it all the same
     watch.look()
     assert served(database) == BAD
-    assert service.status()["trial"]["rated"] == 0
+    assert service.loop.status()["trial"]["rated"] == 0
 
 
 def test_nothing_changes_where_the_version_before_has_no_files_any_more(
@@ -189,7 +189,7 @@ def test_a_share_of_the_conversations_gets_the_version_on_trial_each_always_the_
 ) -> None:
     service = Service(database, engine, replace(settings, trial_share=0.5), train_after=16)
     add_version(database, home, GOOD)
-    Follower(database, engine, home, service.report, pairs=True).look()
+    Follower(database, engine, home, service.loop.report, pairs=True).look()
     got: list[str] = []
     for one in [service.start() for _ in range(24)]:
         versions = {ask(service, one, text).version for text in ("one", "two")}

@@ -80,7 +80,7 @@ def test_a_restarted_server_gets_its_version_again(
         storage.serve(session, version, "test")
 
     database.write(serve_it)
-    follower = Follower(database, engine, home, service.report)
+    follower = Follower(database, engine, home, service.loop.report)
     follower.start()
     me = service.start()
     assert ask(service, me, "Who are you?").version == version

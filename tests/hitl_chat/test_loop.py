@@ -1,0 +1,56 @@
+from pathlib import Path
+
+import pytest
+
+from hitl_chat.service import Service, Started
+from hitl_chat.settings import Settings
+from storage.database import Database
+from storage.home import Home
+from storage.models import BASE_VERSION
+from tests.hitl_chat.visits import add_version, ask
+from tests.scripted import ScriptedEngine
+
+
+def test_status_says_what_is_missing_for_the_next_training(service: Service, me: Started) -> None:
+    answer = ask(service, me, "hello")
+    service.rate(me.rater, answer.message, 1)
+    assert service.loop.status() == {
+        "version": BASE_VERSION,
+        "feedback": {"total": 1, "waiting": 1},
+        "next_training": {"after": 16, "missing": 15, "trainer": "on"},
+        "cycle": None,
+        "running": None,
+        "problem": None,
+    }
+
+
+def test_where_nothing_can_be_published_the_trainer_is_off(
+    database: Database, settings: Settings
+) -> None:
+    service = Service(database, ScriptedEngine(adapts=False), settings, train_after=16)
+    assert service.loop.status()["next_training"]["trainer"] == "off"
+
+
+def test_rolling_back_to_cleared_files_is_refused(
+    service: Service, database: Database, home: Home
+) -> None:
+    add_version(database, home, "v000001-aaaaaaaa")
+    add_version(database, home, "v000002-bbbbbbbb")
+    (home.adapters / "v000001-aaaaaaaa").rmdir()
+    with pytest.raises(ValueError, match="has no folder any more"):
+        service.loop.roll_back()
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones(service: Service) -> None:
+    with pytest.raises(ValueError, match=r"Unknown format .csv.\. Use one of .*trl-preference"):
+        service.loop.export("csv")
+
+
+def test_an_export_lies_in_the_exports_folder(
+    service: Service, me: Started, settings: Settings
+) -> None:
+    answer = ask(service, me, "hello")
+    service.rate(me.rater, answer.message, 1)
+    path = service.loop.export("jsonl")
+    assert path.parent == settings.home.exports
+    assert "Echo: hello" in Path(path).read_text(encoding="utf-8")
