@@ -251,8 +251,7 @@ def test_a_conversation_survives_reload_and_a_killed_server(
     expect(page.locator(".bot-row .message").last).to_contain_text("word3")
     server.kill()
     server.start()
-    page.close()  # an open one reloads itself once the server is back, at a moment of its own
-    page = open_page()
+    page = open_page()  # the old tab reloads itself, at a moment of its own
     answered(page, 2)
     expect(page.locator(".bot-row .message").first).to_have_text("Echo: remember me")
     expect(page.locator(".user-row .message").last).to_contain_text("word59")
