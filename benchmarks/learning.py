@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,8 @@ class Result:
     distinct2: float | None
     kl: float | None
     seconds: float  # of the cycle
+    reasons: list[str] = field(default_factory=list)
+    """What the gate said."""
 
     @classmethod
     def read(cls, line: str) -> "Result":
@@ -154,6 +156,7 @@ def result_of(point: Point, lines: Sequence[dict[str, Any]]) -> Result:
         figures.get("distinct2_ratio"),
         figures.get("kl"),
         trained - rated,
+        (last["verdict"] or {}).get("reasons", []),
     )
 
 
