@@ -29,8 +29,9 @@ def database(server: Server) -> Iterator[Database]:
 
 def in_view(page: Page, selector: str) -> bool:
     box = page.locator(selector).bounding_box()
-    height = page.evaluate("innerHeight")
-    return bool(box and box["y"] >= 0 and box["y"] + box["height"] <= height)
+    width, height = page.evaluate("[innerWidth, innerHeight]")
+    down = box and box["y"] >= 0 and box["y"] + box["height"] <= height
+    return bool(box and down and box["x"] >= 0 and box["x"] + box["width"] <= width)
 
 
 def scrolls_sideways(page: Page) -> bool:
@@ -51,6 +52,7 @@ def test_the_chat_fits_and_the_input_stays_in_view(
     page.goto(server.url)
     ready(page)
     picture(page, f"{name}-empty")
+    assert in_view(page, "#new")
     ask(page, RICH)
     answered(page)
     ask(page, "And something short.")

@@ -27,7 +27,8 @@ def test_an_answer_is_stored_with_all_that_made_it(
     final = ask(service, service.start(), "Hi")
     engine.close()
     row = rows()[-1]
-    assert (row.text, row.stop_reason) == (final.text, final.stop_reason)
+    written = final.text.replace("\0", "")  # which no database takes, and this model may say
+    assert (row.text, row.stop_reason) == (written, final.stop_reason)
     assert row.stop_reason in {"eos", "length"}
     assert (row.version, row.base, row.engine) == (BASE_VERSION, "tiny", "openai")
     assert row.prompt_tokens == 21
