@@ -200,9 +200,10 @@
     if (area) area.placeholder = say(area.placeholder);
   }
   function watch() {                           // parts of the page may come in any order
-    const chat = document.querySelector('#chat'), box = document.querySelector('#box');
-    if (!chat || !box) return setTimeout(watch, 50);
+    const [chat, box, top] = ['#chat', '#box', '#top'].map(part => document.querySelector(part));
+    if (!chat || !box || !top) return setTimeout(watch, 50);
     new MutationObserver(label).observe(box, { childList: true, subtree: true });
+    new MutationObserver(translate).observe(top, { childList: true, subtree: true });
     label(); translate();
     new MutationObserver(plan).observe(chat, { childList: true, subtree: true });
     plan();
