@@ -190,11 +190,15 @@ def _tilt(
     if not (config.tilt_steps and len(rated.answers)):
         return found
     worths = goal.worths(rated.answers)
+    if not worths.words_V.any():  # the host's function alone rewards, and says nothing of words
+        return found
     while len(found) < TRIES and not course.passed:
         policy.restore(before)
         bent = tilted.tilt(policy, rated.answers, worths, config, config.tilt_kl / course.dearness)
         found.append(tilted.learn(policy, rated.answers, bent, config))
         course.exam(goal.examine())
+    if not course.passed:
+        policy.restore(before)
     return found
 
 

@@ -20,6 +20,8 @@ from training.rollout import Answers
 
 FARTHEST = 4.0
 """Standard deviations: rarer words lie farther out than any that people have rated."""
+PART = 8_192
+"""Words looked at together; a big base's embeddings are gigabytes in float32."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,10 @@ def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -
     spread = float(head.score(features_BF).std().clamp_min(TINY))
     weight_FK = head.weight_FK * head.slopes(features_BF).mean(0) * (share / spread)
     embeddings: Any = base.model.get_input_embeddings()
-    words_VD = embeddings.weight.detach().float().cpu()
-    size = words_VD.shape[1]
-    words_V = (words_VD / head.scale_F[:size]) @ weight_FK[:size].mean(1)
+    size = embeddings.weight.shape[1]
+    weight_D = weight_FK[:size].mean(1) / head.scale_F[:size]
+    parts = embeddings.weight.detach().split(PART)
+    words_V = torch.cat([part.float().cpu() @ weight_D for part in parts])
     said_V = torch.bincount(answers.ids_BT.cpu()[mask_BT], minlength=len(words_V)).float()
     said_V /= said_V.sum()
     words_V -= (said_V * words_V).sum()

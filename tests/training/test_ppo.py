@@ -7,6 +7,7 @@ from torch import Tensor
 from training import ppo
 from training.change import NothingLearnt
 from training.config import TrainingConfig
+from training.course import Course
 from training.policy import Policy
 from training.ppo import Goal, Shares, _picked, update
 from training.prompts import Turn
@@ -148,6 +149,29 @@ def test_tilts_come_closer_to_the_base_until_one_is_within_its_bounds(
     assert result["exams"] == [None, None, 0.5, 0.4]
     far = [steps[0] for steps in result["tilting"]]
     assert far[0] > far[1] > far[2] > 0
+
+
+def test_a_tilt_that_never_keeps_its_bounds_is_given_up(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    tilting, before = replace(config, tilt_steps=1), policy.snapshot()
+    worth = Worths(torch.linspace(-1, 1, policy.base.model.config.vocab_size), torch.zeros(64))
+    aim = Goal(chance, PROMPTS, lambda: None, lambda _: worth, 1.0)
+    course = Course(policy, patience=9)
+    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting, course)
+    assert len(found) == ppo.TRIES
+    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), before, strict=True))
+
+
+def test_where_no_word_is_worth_anything_there_is_no_tilt(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    tilting = replace(config, tilt_steps=2, updates=1)
+    size = policy.base.model.config.vocab_size
+    nothing = Worths(torch.zeros(size), torch.zeros(64))
+    aim = replace(goal(chance), worths=lambda _: nothing)
+    result = update(policy, aim, rated(policy, tilting), tilting, quiet)
+    assert result["tilting"] == []
 
 
 def test_what_surprises_the_base_costs(policy: Policy, config: TrainingConfig) -> None:
