@@ -28,19 +28,19 @@ Departures:
 Shapes: B answers, T tokens of prompt and answer, D hidden size.
 """
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from training import tilted
-from training.advantages import centred, gae, less_at_the_end, masked_mean, repeated, whiten
+from training.advantages import masked_mean
 from training.change import weight_change
 from training.config import TrainingConfig
 from training.course import Course, Examine
+from training.experience import Experience, Learner, Units, gather, new_learner, state_values
 from training.policy import Policy, gradient_step
 from training.prompts import Turn
 from training.rated import RatedAnswers, warm_up
@@ -51,44 +51,6 @@ TRIES = 4
 """Tilts, each closer to the base than the one before, until an exam finds one within its bounds."""
 Shares = Callable[[Answers], Tensor]
 """Maps B answers to what each of their tokens adds to their scores, BT; a score is in 0..1."""
-
-
-@dataclass(frozen=True)
-class Learner:
-    """What the gradient steps move, and how."""
-
-    policy: Policy
-    value_head: nn.Linear
-    optimiser: torch.optim.Optimizer
-    config: TrainingConfig
-
-    @property
-    def trained(self) -> list[nn.Parameter]:
-        """Everything that a step changes."""
-        return [*self.policy.parameters, *self.value_head.parameters()]
-
-
-@dataclass(frozen=True)
-class Units:
-    """What prices are measured in."""
-
-    spread: float  # standard deviation of the first rollout's scores
-    surprise: float  # nats per token of the base's own answers, which cost nothing
-    dearness: float  # multiplies the prices of leaving the base
-
-
-@dataclass(frozen=True)
-class Experience:
-    """What one rollout was, all of it fixed while the policy moves."""
-
-    answers: Answers
-    logprobs_BT: Tensor
-    reference_BT: Tensor
-    states_BTD: Tensor  # of the reference; what the value head reads
-    values_BT: Tensor
-    advantages_BT: Tensor
-    returns_BT: Tensor
-    scores_B: Tensor
 
 
 @dataclass(frozen=True)
@@ -142,7 +104,7 @@ def update(
         raise ValueError("PPO needs at least one prompt; people haven't asked anything yet.")
     before = policy.snapshot()
     generator = torch.Generator().manual_seed(config.seed)
-    learner = _learner(policy, config)
+    learner = new_learner(policy, config)
     course = Course(policy, config.patience)
     tilting = _tilt(policy, goal, rated, config, course)
     warmup = warm_up(policy, rated, config)
@@ -158,7 +120,7 @@ def update(
         # 3. Rewards with what they cost; 4. advantages.
         spread = spread or float(shares_BT.sum(1).std())
         units = Units(spread, goal.surprise, course.dearness)
-        experience = _experience(learner, answers, shares_BT, rated.ended_share, units)
+        experience = gather(learner, answers, shares_BT, rated.ended_share, units)
         # 5. Several epochs of minibatches on the clipped objective.
         left = min(1.0, 2 - 2 * number / config.updates)
         learner.optimiser.param_groups[0]["lr"] = config.learning_rate * left
@@ -212,63 +174,6 @@ def _picked(prompts: int, config: TrainingConfig, generator: torch.Generator) ->
     return [i for i in order[:groups] for _ in range(config.candidates)]
 
 
-def _learner(policy: Policy, config: TrainingConfig) -> Learner:
-    value_head = _value_head(policy)
-    groups = [
-        {"params": policy.parameters, "lr": config.learning_rate},
-        {"params": value_head.parameters(), "lr": config.value_rate},
-    ]
-    optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
-    return Learner(policy, value_head, optimiser, config)
-
-
-def _value_head(policy: Policy) -> nn.Linear:
-    head = nn.Linear(int(policy.base.model.config.hidden_size), 1).to(policy.base.device)
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    return head
-
-
-@torch.no_grad()
-def _experience(
-    learner: Learner, answers: Answers, shares_BT: Tensor, ended_share: float, units: Units
-) -> Experience:
-    config, mask_BT = learner.config, answers.mask_BT
-    logprobs_BT, _, _ = logprobs(learner.policy, answers)
-    with learner.policy.as_reference():
-        reference_BT, _, states_BTD = logprobs(learner.policy, answers)
-    states_BTD = states_BTD.float()
-    # An answer that never ends is worse the more surely people's rated answers did end.
-    missing_B = (~answers.ended_B).to(shares_BT) * config.missing_eos * ended_share
-    relative_BT = less_at_the_end(shares_BT, missing_B, mask_BT)
-    relative_BT = centred(relative_BT, mask_BT, config.candidates)
-    priced_BT = config.kl_coef * (logprobs_BT - reference_BT)
-    priced_BT += config.surprise_coef * (-reference_BT - units.surprise)
-    priced_BT *= units.dearness
-    priced_BT += config.repeat_coef * repeated(answers.ids_BT, mask_BT)
-    rewards_BT = (relative_BT - units.spread * priced_BT) * mask_BT
-    values_BT = _values(learner.value_head, states_BTD) * mask_BT
-    advantages_BT = gae(rewards_BT, values_BT, mask_BT, config.gamma, config.lam)
-    return Experience(
-        answers,
-        logprobs_BT,
-        reference_BT,
-        states_BTD,
-        values_BT,
-        whiten(advantages_BT, mask_BT),
-        advantages_BT + values_BT,
-        shares_BT.sum(1),
-    )
-
-
-def _values(head: nn.Linear, states_BTD: Tensor) -> Tensor:
-    """Value of the state before each token; `states` lacks the last place, so pad in front."""
-    # Root mean square 1 for any base, so that one learning rate suits all.
-    scaled = states_BTD / states_BTD.square().mean(-1, keepdim=True).sqrt().clamp_min(1e-6)
-    values_BT: Tensor = head(scaled / math.sqrt(scaled.shape[-1]))[..., 0]
-    return torch.cat([torch.zeros_like(values_BT[:, :1]), values_BT], 1)
-
-
 def _optimise(learner: Learner, experience: Experience) -> Stats:
     """Take gradient steps until the epochs are over or the policy has moved by `target_kl`."""
     config, figures = learner.config, list[dict[str, float]]()
@@ -305,7 +210,7 @@ def _ppo_loss(
     advantages_BT = cut(experience.advantages_BT)
     clipped_BT = ratio_BT.clamp(1 - config.clip, 1 + config.clip)
     surrogate_BT = torch.minimum(ratio_BT * advantages_BT, clipped_BT * advantages_BT)
-    values_BT = _values(learner.value_head, experience.states_BTD[rows, : width - 1])
+    values_BT = state_values(learner.value_head, experience.states_BTD[rows, : width - 1])
     value_loss = _value_loss(
         values_BT, cut(experience.values_BT), cut(experience.returns_BT), mask, config.clip
     )

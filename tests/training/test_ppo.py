@@ -174,22 +174,6 @@ def test_where_no_word_is_worth_anything_there_is_no_tilt(
     assert result["tilting"] == []
 
 
-def test_what_surprises_the_base_costs(policy: Policy, config: TrainingConfig) -> None:
-    dear = replace(config, surprise_coef=5.0, kl_coef=0.0, repeat_coef=0.0, candidates=1)
-    answers = given(policy, [(PROMPTS[0], "good"), (PROMPTS[1], "bad")], dear)
-    learner = ppo._learner(policy, dear)
-    nothing, units = torch.zeros(answers.ids_BT.shape), ppo.Units(2.0, 3.0, dearness=4.0)
-    found = ppo._experience(learner, answers, nothing, 0.0, units)
-    with torch.no_grad(), policy.as_reference():
-        nats, _, _ = logprobs(policy, answers)
-    for row in range(2):
-        places = answers.mask_BT[row].nonzero()[:, 0].tolist()
-        left = 0.0
-        for t in reversed(places):
-            left = 2.0 * 4.0 * 5.0 * (float(nats[row, t]) + 3.0) + dear.gamma * dear.lam * left
-            assert float(found.returns_BT[row, t]) == pytest.approx(left, rel=1e-4, abs=1e-4)
-
-
 def test_without_a_prompt_there_is_nothing_to_do(policy: Policy, config: TrainingConfig) -> None:
     with pytest.raises(ValueError, match="at least one prompt"):
         update(policy, goal(lambda a: count_of(40, a), []), rated(policy, config), config, quiet)

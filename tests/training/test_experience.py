@@ -1,0 +1,26 @@
+from dataclasses import replace
+
+import pytest
+import torch
+
+from tests.training.test_ppo import PROMPTS
+from training.config import TrainingConfig
+from training.experience import Units, gather, new_learner
+from training.policy import Policy
+from training.rollout import given, logprobs
+
+
+def test_what_surprises_the_base_costs(policy: Policy, config: TrainingConfig) -> None:
+    dear = replace(config, surprise_coef=5.0, kl_coef=0.0, repeat_coef=0.0, candidates=1)
+    answers = given(policy, [(PROMPTS[0], "good"), (PROMPTS[1], "bad")], dear)
+    learner = new_learner(policy, dear)
+    nothing, units = torch.zeros(answers.ids_BT.shape), Units(2.0, 3.0, dearness=4.0)
+    found = gather(learner, answers, nothing, 0.0, units)
+    with torch.no_grad(), policy.as_reference():
+        nats, _, _ = logprobs(policy, answers)
+    for row in range(2):
+        places = answers.mask_BT[row].nonzero()[:, 0].tolist()
+        left = 0.0
+        for t in reversed(places):
+            left = 2.0 * 4.0 * 5.0 * (float(nats[row, t]) + 3.0) + dear.gamma * dear.lam * left
+            assert float(found.returns_BT[row, t]) == pytest.approx(left, rel=1e-4, abs=1e-4)
