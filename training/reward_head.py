@@ -24,7 +24,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits, logsigmoid
+from torch.nn.functional import binary_cross_entropy_with_logits, linear, logsigmoid
 
 from training.form import FORMS
 
@@ -34,7 +34,7 @@ PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
 FOLDS = 5
 STEPS = 60
 STEPS_OF_MANY = 20
-"""Of L-BFGS. Many answers leave little to the penalty, and the first steps find nearly all of it."""
+"""Of L-BFGS. More answers than features leave little to the penalty: the first steps do nearly all."""
 TINY = 1e-6
 CLEARLY = 2.0
 """Standard errors from 0 at which people are taken to want a form: 1 in 20 by chance alone."""
@@ -139,8 +139,9 @@ def _apart_from_0(values: Tensor) -> Tensor:
 
 def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead:
     """Fit a head to answers whose last features are their `FORMS`."""
-    mean_F, scale_F = features_NF.mean(0), features_NF.std(0).clamp_min(TINY)
-    plain_NF = (features_NF - mean_F) / scale_F
+    scale_F, mean_F = torch.std_mean(features_NF, 0)
+    scale_F.clamp_min_(TINY)
+    plain_NF = (features_NF - mean_F).div_(scale_F)
     wanted = [_clearly_wanted(plain_NF[:, i - len(FORMS)], labels) for i in range(len(FORMS))]
     few_NF, few_labels = _sample(plain_NF, labels)
     penalty, slope, shift = _choose(_turned(few_NF, wanted), few_labels)
@@ -182,8 +183,9 @@ def _turned(plain_NF: Tensor, wanted: list[bool]) -> Space:
     number, size = plain_NF.shape
     first, keep = size - len(FORMS), torch.tensor(wanted)
     unwanted_NS = plain_NF[:, first:] * ~keep
+    inner_SS = torch.linalg.pinv(unwanted_NS.T @ unwanted_NS, hermitian=True)
     back_FF = torch.eye(size)
-    back_FF[first:, :first] = -torch.linalg.lstsq(unwanted_NS, plain_NF[:, :first]).solution
+    back_FF[first:, :first] = -inner_SS @ (unwanted_NS.T @ plain_NF[:, :first])
     back_FF[first:, first:] = torch.diag(keep * FORM_GAIN)
     back_FF /= math.sqrt(size)
     if number >= size:
@@ -266,24 +268,26 @@ def _solve(
 ) -> tuple[Tensor, Tensor]:
     """Fit K ridge solutions FK side by side, each to rows weighed by its column of factors."""
     members = factors_NK.shape[1]
-    weight_RK = torch.zeros(space.back_FR.shape[1], members, requires_grad=True)
+    weight_KR = torch.zeros(members, space.back_FR.shape[1], requires_grad=True)
     bias_K = torch.zeros(members, requires_grad=True)
-    steps = STEPS if len(space.plain_NF) <= SAMPLE else STEPS_OF_MANY
+    number, size = space.plain_NF.shape
+    steps = STEPS if number < size else STEPS_OF_MANY
     optimiser = torch.optim.LBFGS(
-        [weight_RK, bias_K], max_iter=steps, line_search_fn="strong_wolfe"
+        [weight_KR, bias_K], max_iter=steps, line_search_fn="strong_wolfe"
     )
-    number = len(labels.rows) + 2 * len(labels.pairs)
+    told = len(labels.rows) + 2 * len(labels.pairs)
 
     def closure() -> Tensor:
         optimiser.zero_grad()
-        logits_NK = space.plain_NF @ (space.back_FR @ weight_RK) + bias_K
+        # Members first, as a linear layer has it: else gradients take a CPU ten times as long.
+        logits_NK = linear(space.plain_NF, linear(weight_KR, space.back_FR), bias_K)
         losses_K = _losses(logits_NK, labels, factors_NK)
-        loss = losses_K.sum() + penalty * weight_RK.square().sum() / number
+        loss = losses_K.sum() + penalty * weight_KR.square().sum() / told
         loss.backward()
         return loss
 
     optimiser.step(closure)
-    return space.back_FR @ weight_RK.detach(), bias_K.detach()
+    return space.back_FR @ weight_KR.detach().T, bias_K.detach()
 
 
 def _losses(logits_NK: Tensor, labels: Labels, factors_NK: Tensor) -> Tensor:
