@@ -36,6 +36,8 @@ STEPS = 60
 STEPS_OF_MANY = 20
 """Of L-BFGS. More answers than features leave little to the penalty: the first steps do nearly all."""
 TINY = 1e-6
+STATE_GAIN = 0.3
+"""How loud a hidden state speaks beside a word: few ratings tell more of words (docs/tried.md)."""
 CLEARLY = 2.0
 """Standard errors from 0 at which people are taken to want a form: 1 in 20 by chance alone."""
 FORM_GAIN = 10.0
@@ -138,9 +140,11 @@ def _apart_from_0(values: Tensor) -> Tensor:
 
 
 def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead:
-    """Fit a head to answers whose last features are their `FORMS`."""
+    """Fit a head to answers whose features are of words, as many of states, and their `FORMS`."""
     scale_F, mean_F = torch.std_mean(features_NF, 0)
     scale_F.clamp_min_(TINY)
+    words = (features_NF.shape[1] - len(FORMS)) // 2
+    scale_F[words : -len(FORMS)] /= STATE_GAIN
     plain_NF = (features_NF - mean_F).div_(scale_F)
     wanted = [_clearly_wanted(plain_NF[:, i - len(FORMS)], labels) for i in range(len(FORMS))]
     few_NF, few_labels = _sample(plain_NF, labels)

@@ -52,6 +52,16 @@ def test_pairs_alone_teach_the_same_direction() -> None:
     assert found > 0.95
 
 
+def test_a_state_speaks_more_softly_than_a_word_that_says_the_same() -> None:
+    features, targets = drawn(200)
+    words = (features.shape[1] - len(FORMS)) // 2
+    features[:, words] = features[:, 0]
+    head = fit(features, labels(targets))
+    told = head.weight_FK.mean(1) / head.scale_F
+    softer = float(told[words] / told[0])
+    assert softer == pytest.approx(reward_head.STATE_GAIN**2, rel=0.05)
+
+
 def test_scores_stay_between_0_and_1_however_far_from_the_data() -> None:
     features, targets = drawn(50)
     scores = fit(features, labels(targets)).score(features * 1000)
