@@ -98,9 +98,7 @@ class App:
         if self.service.loop.trains:
             trainer.start()
         else:
-            asked = self._settings.trainer
-            reason = "what serves takes no adapters" if asked else "HITL_TRAINER says so"
-            log.info("The trainer stays off: %s.", reason)
+            log.info("The trainer stays off: %s.", _why_off(self._settings))
         return address
 
     def _launch(self) -> str:
@@ -160,6 +158,14 @@ def main(env: Mapping[str, str]) -> int:
         logging.getLogger(client).setLevel(logging.WARNING)
     logging.getLogger("alembic").setLevel(logging.WARNING)
     return run(env, choice.load)
+
+
+def _why_off(settings: Settings) -> str:
+    if settings.trainer:
+        return "what serves takes no adapters"
+    if settings.zero_gpu:
+        return "ZeroGPU lends to answers alone; HITL_TRAINER=on trains on the processors"
+    return "HITL_TRAINER says so"
 
 
 def _finish_erasures(database: Database, home: Home) -> None:

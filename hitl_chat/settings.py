@@ -43,7 +43,11 @@ SETTINGS = (
     Setting("HITL_OPENAI_URL", "", f"Server of the openai engine, such as {SOME_URL}."),
     Setting("HITL_OPENAI_KEY", "", "Key that this server asks for."),
     Setting("HITL_OPENAI_MODEL", "", "What it calls the base model; left out, as HITL_MODEL."),
-    Setting("HITL_TRAINER", "on", "Whether the chat process starts the trainer: on or off."),
+    Setting(
+        "HITL_TRAINER",
+        "on",
+        "Whether the chat process starts the trainer: on or off; on ZeroGPU off, unless set.",
+    ),
     Setting("HITL_MAX_NEW_TOKENS", "256", "Longest answer in tokens, 1 to 4096."),
     Setting("HITL_TEMPERATURE", "0.7", "Sampling temperature of answers, 0 (greedy) to 2."),
     Setting(
@@ -68,6 +72,8 @@ SETTINGS = (
 """Every setting of the chat process; a test compares it with the README."""
 
 DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+ON_ZERO_GPU = {"HITL_TRAINER": "off"}
+"""Defaults where answers are lent a GPU: what runs in the background is lent none."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +102,8 @@ class Settings:
     port: int
     trial_share: float = 1.0
     snapshots: Depot | None = None
+    zero_gpu: bool = False
+    """Whether this is a Space with ZeroGPU, as its platform says."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "Settings":
@@ -107,7 +115,9 @@ class Settings:
             SettingsError: a value can't be used.
             HomeError: the data folder can't be written.
         """
-        given = {name: env.get(name) or default for name, default in DEFAULTS.items()}
+        zero_gpu = env.get("SPACES_ZERO_GPU", "").lower() in {"1", "t", "true"}
+        defaults = DEFAULTS | (ON_ZERO_GPU if zero_gpu else {})
+        given = {name: env.get(name) or default for name, default in defaults.items()}
         temperature = _number(given, "HITL_TEMPERATURE", 0, 2)
         trial_share = _number(given, "HITL_TRIAL_SHARE", 0.05, 1)
         max_new_tokens = _whole(given, "HITL_MAX_NEW_TOKENS", 1, 4096)
@@ -131,6 +141,7 @@ class Settings:
             port=port,
             trial_share=trial_share,
             snapshots=_depot(given["HITL_SNAPSHOT_REPO"]),
+            zero_gpu=zero_gpu,
         )
 
 

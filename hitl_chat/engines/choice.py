@@ -7,10 +7,14 @@ import ctypes
 import importlib.util
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hitl_chat.engines.protocol import Engine
 from hitl_chat.settings import Endpoint, Settings, SettingsError
 from training.gguf import GgufError, locate, read
+
+if TYPE_CHECKING:
+    from training.policy import Base
 
 log = logging.getLogger(__name__)
 
@@ -22,11 +26,15 @@ def load(settings: Settings) -> Engine:
         SettingsError: the model can't be found, or not be served that way.
     """
     gguf, endpoint = locate(settings.model), settings.endpoint
-    name, reason = choose(settings.engine, gguf, cuda=has_cuda(), elsewhere=endpoint is not None)
+    cuda = settings.zero_gpu or has_cuda()  # asking the driver would spoil it for forked processes
+    name, reason = choose(settings.engine, gguf, cuda=cuda, elsewhere=endpoint is not None)
+    if settings.zero_gpu and name == "transformers":
+        name, reason = "zerogpu", "this Space has ZeroGPU"
     log.info("Serving %s with %s: %s.", settings.model, name, reason)
     if name == "openai" and endpoint is not None:
         return _openai(settings.model, endpoint)
-    return _llamacpp(settings) if name == "llamacpp" else _transformers(settings)
+    loaders = {"llamacpp": _llamacpp, "zerogpu": _zerogpu}
+    return loaders.get(name, _transformers)(settings)
 
 
 def choose(wanted: str, gguf: Path | None, *, cuda: bool, elsewhere: bool) -> tuple[str, str]:
@@ -96,9 +104,28 @@ def _llamacpp(settings: Settings) -> Engine:
 
 def _transformers(settings: Settings) -> Engine:
     from hitl_chat.engines.transformers import TransformersEngine  # noqa: PLC0415
+
+    return TransformersEngine(_base(settings))
+
+
+def _zerogpu(settings: Settings) -> Engine:
+    try:
+        import spaces  # noqa: PLC0415 - before anything loads a model: it makes torch pretend a GPU
+    except ImportError as error:
+        raise SettingsError(
+            f"This Space has ZeroGPU, but the package spaces can't be imported ({error}). "
+            "Set sdk to gradio in the head of README.md, which brings it."
+        ) from error
+    from hitl_chat.engines.lent import seconds  # noqa: PLC0415
+    from hitl_chat.engines.zerogpu import ZeroGpuEngine  # noqa: PLC0415
+
+    return ZeroGpuEngine(_base(settings), spaces.GPU(duration=seconds))
+
+
+def _base(settings: Settings) -> "Base":
     from training.policy import ModelMissing, load_base  # noqa: PLC0415
 
     try:
-        return TransformersEngine(load_base(settings.model, settings.home))
+        return load_base(settings.model, settings.home)
     except ModelMissing as error:
         raise SettingsError(str(error)) from error

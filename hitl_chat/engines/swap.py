@@ -13,7 +13,9 @@ from peft import PeftConfig, PeftModel
 
 from hitl_chat.engines.protocol import AdapterRejected
 from storage.models import BASE_VERSION
+from training.adapters import verify
 from training.forward import Runner
+from training.manifest import AdapterError
 from training.policy import Base
 
 SMOKE = "Hello"
@@ -109,3 +111,17 @@ class Adapters:
             self._peft.unload()
             self._peft = None
             self._active = BASE_VERSION
+
+
+def verified(version: str, folder: Path, base: Base) -> None:
+    """Check that a folder is whole and holds this version, made for this base.
+
+    Raises:
+        AdapterRejected: with what is wrong.
+    """
+    try:
+        manifest = verify(folder, base)
+    except (AdapterError, OSError) as error:
+        raise AdapterRejected(str(error)) from error
+    if manifest.version != version:
+        raise AdapterRejected(f"Folder {folder.name} holds {manifest.version}, not {version}.")

@@ -15,11 +15,9 @@ from pathlib import Path
 from hitl_chat.engines.lanes import Lane, Prefill
 from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
 from hitl_chat.engines.rows import Row
-from hitl_chat.engines.swap import Adapters
+from hitl_chat.engines.swap import Adapters, verified
 from storage.models import BASE_VERSION
-from training.adapters import verify
 from training.forward import Runner
-from training.manifest import AdapterError
 from training.policy import Base
 from training.prompts import render
 
@@ -85,7 +83,7 @@ class TransformersEngine:
         Raises:
             EngineBusy: the waiting line is full, or the engine is closing.
         """
-        prompt = render(self._base.tokenizer, turns, self._prompt_room(sampling))
+        prompt = render(self._base.tokenizer, turns, prompt_room(self._base, sampling))
         row = self._enter(prompt, sampling, seed, beside=beside)
         try:
             yield row.reply
@@ -108,7 +106,7 @@ class TransformersEngine:
             if version == self._version:
                 return
             if folder is not None:
-                self._verify(version, folder)
+                verified(version, folder, self._base)
             self._between_tokens(lambda: self._switch(version, folder))
 
     def accompany(self, version: str | None, folder: Path | None) -> None:
@@ -121,7 +119,7 @@ class TransformersEngine:
             if version == self._beside:
                 return
             if version and folder is not None:
-                self._verify(version, folder)
+                verified(version, folder, self._base)
             self._between_tokens(lambda: self._pair(version, folder))
 
     def close(self) -> None:
@@ -130,12 +128,6 @@ class TransformersEngine:
             self._closed = True
             self._wake.notify()
         self._thread.join()
-
-    def _prompt_room(self, sampling: Sampling) -> int:
-        """Return how many prompt tokens fit beside the answer."""
-        config = self._base.model.config
-        context = int(getattr(config, "max_position_embeddings", None) or UNKNOWN_CONTEXT)
-        return min(MAX_PROMPT, max(context - sampling.max_new_tokens, context // 2))
 
     def _between_tokens(self, job: Callable[[], None]) -> None:
         """Have the decode thread do something, and wait for it."""
@@ -146,14 +138,6 @@ class TransformersEngine:
             self._jobs.append((job, done))
             self._wake.notify()
         done.result()
-
-    def _verify(self, version: str, folder: Path) -> None:
-        try:
-            manifest = verify(folder, self._base)
-        except (AdapterError, OSError) as error:
-            raise AdapterRejected(str(error)) from error
-        if manifest.version != version:
-            raise AdapterRejected(f"Folder {folder.name} holds {manifest.version}, not {version}.")
 
     def _enter(self, prompt: list[int], sampling: Sampling, seed: int, *, beside: bool) -> Row:
         """Put a reply into the line; from here on its version is fixed."""
@@ -286,3 +270,9 @@ class TransformersEngine:
             log.exception("A forward failed; %d replies end here.", len(rows))
             for row in rows:
                 row.end("error")
+
+
+def prompt_room(base: Base, sampling: Sampling) -> int:
+    """Return how many prompt tokens fit beside the answer."""
+    context = int(getattr(base.model.config, "max_position_embeddings", None) or UNKNOWN_CONTEXT)
+    return min(MAX_PROMPT, max(context - sampling.max_new_tokens, context // 2))

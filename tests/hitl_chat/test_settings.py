@@ -148,3 +148,10 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
 def test_every_setting_has_a_sentence() -> None:
     assert all(s.sentence.endswith(".") for s in SETTINGS)
     assert len({s.name for s in SETTINGS}) == len(SETTINGS)
+
+
+def test_on_zero_gpu_nothing_is_trained_unless_asked_for(tmp_path: Path) -> None:
+    env = {"HITL_DATA_DIR": str(tmp_path), "SPACES_ZERO_GPU": "true"}
+    assert Settings.from_env({"HITL_DATA_DIR": str(tmp_path)}).trainer
+    assert not Settings.from_env(env).trainer
+    assert Settings.from_env({**env, "HITL_TRAINER": "on"}).trainer

@@ -79,6 +79,18 @@ def test_a_server_that_does_not_answer_is_named_with_its_mend(tmp_path: Path) ->
         load(settings(tmp_path, HITL_OPENAI_URL=url))
 
 
+@pytest.mark.parametrize("engine", ["auto", "transformers"])
+def test_on_zero_gpu_answers_are_lent_one(
+    tmp_path: Path, tiny_model: Path, caplog: pytest.LogCaptureFixture, engine: str
+) -> None:
+    caplog.set_level(logging.INFO)
+    env = {"SPACES_ZERO_GPU": "true", "HITL_MODEL": str(tiny_model), "HITL_ENGINE": engine}
+    loaded = load(settings(tmp_path, **env))
+    loaded.close()
+    assert (loaded.name, loaded.adapts) == ("zerogpu", True)
+    assert f"Serving {tiny_model} with zerogpu: this Space has ZeroGPU." in caplog.text
+
+
 def test_a_model_without_gguf_can_not_be_served_by_llamacpp(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="has no GGUF file"):
         load(settings(tmp_path, HITL_MODEL="gpt2", HITL_ENGINE="llamacpp"))

@@ -10,13 +10,18 @@ from hitl_chat.engines.llamacpp import LlamaCppEngine
 from hitl_chat.engines.openai import OpenAiEngine
 from hitl_chat.engines.protocol import AdapterRejected, Engine, Reply, Sampling, Turn
 from hitl_chat.engines.transformers import TransformersEngine
+from hitl_chat.engines.zerogpu import ZeroGpuEngine
 from hitl_chat.settings import Endpoint
 from storage.models import BASE_VERSION
 from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
+from tests.lender import Lender
 from training.gguf import read
 from training.policy import Base
 
-HERE = ("llamacpp", "transformers")
+# What Python 3.12 says of the one thing that ZeroGPU can't do without.
+pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
+
+HERE = ("llamacpp", "transformers", "zerogpu")
 """Engines that have the model in this process; what else they promise."""
 
 
@@ -25,6 +30,8 @@ def engine(request: pytest.FixtureRequest, tiny_model: Path, base: Base) -> Iter
     engine: Engine
     if request.param == "llamacpp":
         engine = LlamaCppEngine(str(tiny_model), read(tiny_model / "tiny.gguf"), 200, threads=1)
+    elif request.param == "zerogpu":
+        engine = ZeroGpuEngine(base, Lender())
     elif request.param == "openai":
         endpoint: Endpoint = request.getfixturevalue("llama_server")
         engine = OpenAiEngine(str(tiny_model), endpoint)
