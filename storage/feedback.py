@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from storage import conversations, cycles, guidelines, reviews
@@ -207,8 +207,7 @@ def counts(s: Session) -> Counts:
     """Count the opinions of each kind, and those that wait for a cycle."""
     by_kind = select(Feedback.kind, func.count()).group_by(Feedback.kind)
     kinds: dict[str, int] = dict(s.execute(by_kind).all())
-    fresh = Feedback.id > cycles.consumed_mark(s)
-    waiting = select(func.count()).where(fresh, allows(Feedback.rater_id, "train"))
+    waiting = select(func.count()).where(*_learnable(cycles.consumed_mark(s)))
     return Counts(
         total=sum(kinds.values()),
         waiting=s.scalar(waiting) or 0,
@@ -224,8 +223,7 @@ def since(s: Session, mark: int) -> int:
 
     A thumb with its reasons is one opinion in two rows.
     """
-    fresh = Feedback.id > mark, allows(Feedback.rater_id, "train")
-    newer = select(Feedback.kind, Feedback.message_id).where(*fresh).distinct()
+    newer = select(Feedback.kind, Feedback.message_id).where(*_learnable(mark)).distinct()
     return s.scalar(select(func.count()).select_from(newer.subquery())) or 0
 
 
@@ -237,6 +235,11 @@ def mark(s: Session) -> int:
 def last_signal(s: Session) -> int:
     """Return the newest signal id; together with `mark` it says all that a cycle may see."""
     return s.scalar(select(func.max(Signal.id))) or 0
+
+
+def _learnable(mark: int) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a row is newer than `mark`, and one that a cycle may learn from."""
+    return Feedback.id > mark, allows(Feedback.rater_id, "train"), reviews.counts(Feedback)
 
 
 def _answer(s: Session, rater_id: str, message_id: str) -> Message:

@@ -38,6 +38,25 @@ def test_what_is_said_of_an_excluded_answer_is_not_read_until_it_is_restored(
     assert rated(database) == {bad.id: 1, good.id: 1}
 
 
+def test_what_is_excluded_does_not_wait_for_training(database: Database, person: Person) -> None:
+    bad, good = person.ask("Hi", "Spam", "Hello")
+    person.rate(bad, -1)
+    person.choose(good, bad)
+    person.rate(good, 1)
+
+    def waiting() -> tuple[int, int]:
+        with database.read() as session:
+            return feedback.counts(session).waiting, feedback.since(session, 0)
+
+    assert waiting() == (3, 3)
+    database.write(lambda s: reviews.exclude(s, bad.id, "spam"))
+    assert waiting() == (1, 1)
+    with database.read() as session:
+        assert feedback.counts(session).total == 3
+    database.write(lambda s: reviews.restore(s, bad.id))
+    assert waiting() == (3, 3)
+
+
 def test_an_excluded_edit_stands_in_no_prompt(database: Database, person: Person) -> None:
     first = person.ask("Hi", "Hello")[0]
     person.edit(first, "Buy this")
