@@ -11,6 +11,7 @@ from typing import Protocol
 from httpx2 import HTTPError
 from huggingface_hub import BucketFile, CommitOperationAdd, CommitOperationDelete, HfApi
 from huggingface_hub.errors import HFValidationError
+from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._validators import validate_repo_id
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -51,6 +52,9 @@ class Depot(Protocol):
     def store(self, files: Mapping[str, Path], gone: set[str]) -> None:
         """Add or replace files, and then remove those that are gone."""
 
+    def forget(self) -> None:
+        """Keep nothing of what was replaced or removed."""
+
 
 class DataSet:
     """A private data set; one commit for each `store`, so that it is there whole or not at all."""
@@ -85,6 +89,18 @@ class DataSet:
         if self._commits % SQUASH_EVERY == 0:
             self._api.super_squash_history(self._name, repo_type="dataset")
 
+    @_asking()
+    def forget(self) -> None:
+        """Make the history one commit, and delete the large files that only older ones held."""
+        self._api.super_squash_history(self._name, repo_type="dataset")
+        tree = self._api.list_repo_tree(self._name, recursive=True, repo_type="dataset")
+        held = {one.lfs.sha256 for one in tree if isinstance(one, RepoFile) and one.lfs}
+        stored = self._api.list_lfs_files(self._name, repo_type="dataset")
+        old = [one for one in stored if one.file_oid not in held]
+        self._api.permanently_delete_lfs_files(
+            self._name, old, rewrite_history=False, repo_type="dataset"
+        )
+
 
 class Bucket:
     """A private Storage Bucket, which keeps no history and counts no commits."""
@@ -116,6 +132,9 @@ class Bucket:
         self._api.batch_bucket_files(self._name, add=[(file, path) for path, file in files.items()])
         if gone:
             self._api.batch_bucket_files(self._name, delete=sorted(gone))
+
+    def forget(self) -> None:
+        """Nothing is kept of it anyway."""
 
 
 def _check_private(name: str, private: bool | None) -> None:  # noqa: FBT001 - as the Hub says

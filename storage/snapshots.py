@@ -1,7 +1,8 @@
 """Keeps what lasts where a wiped disk doesn't reach: database and adapters, in a depot on the Hub.
 
-Knows no table. A snapshot holds the SQLite database as one moment saw it, and every adapter version
-that is published whole. Two processes of one name would overwrite each other: give each its own.
+Knows no table but that of erasures. A snapshot holds the SQLite database as one moment saw it, and
+every adapter version that is published whole. Once it holds nothing of a person who was erased, the
+depot forgets the ones before. Two processes of one name would overwrite each other: give each its own.
 """
 
 import hashlib
@@ -24,6 +25,10 @@ DATABASE, ADAPTERS = "feedback.db", "adapters"
 EVERY = 8.0
 """Seconds between two looks. With the time of an upload, a killed process loses 15 at most."""
 LONGEST_PAUSE = 120.0
+UNSAVED = "No snapshot could be stored; a restart would lose data"
+UNFORGOTTEN = (
+    "Snapshots from before an erasure could not be deleted; they still hold who was erased"
+)
 TRIES = 4
 """To restore; what is asked for meanwhile waits."""
 
@@ -100,6 +105,8 @@ class Snapshots:
         self._report = report
         self._stored: set[str] | None = None
         self._digest: str | None = None
+        self._erased = self._forgotten = 0
+        """Erasures that the stored database has behind it, and those that the depot knows of."""
         self._seen: object = None
         self._failed: str | None = None
         self._leave = threading.Event()
@@ -121,14 +128,17 @@ class Snapshots:
         seen = self._state()
         if seen == self._seen:
             return True
+        what = UNSAVED
         try:
             self._upload()
+            what = UNFORGOTTEN
+            self._forget()
         except (DepotDown, OSError, choose_library().Error) as error:
-            reason = str(error)
-            if self._failed != reason:  # said once, not at each look
-                log.warning("No snapshot could be stored: %s", reason)
-                self._report(f"No snapshot could be stored; a restart would lose data: {reason}")
-            self._failed = reason
+            problem = f"{what}: {error}"
+            if self._failed != problem:  # said once, not at each look
+                log.warning("%s", problem)
+                self._report(problem)
+            self._failed = problem
             return False
         self._seen = seen
         if self._failed:
@@ -141,20 +151,30 @@ class Snapshots:
         if self._stored is None:
             self._stored = self._depot.paths()
         with tempfile.TemporaryDirectory(dir=self._home.folder, prefix=".snapshot-") as staging:
-            new, digest = {}, None
+            new, digest, erased = {}, None, 0
             if self._file and self._file.exists():  # first: whatever it names is published by now
                 copy = _backup(self._file, Path(staging) / DATABASE)
                 with copy.open("rb") as stream:
                     digest = hashlib.file_digest(stream, "sha256").hexdigest()
                 if digest != self._digest:
                     new[DATABASE] = copy
+                erased = _erasures(copy)
             files = self._adapters()
             new |= {path: file for path, file in files.items() if path not in self._stored}
             gone = {path for path in self._stored if path.startswith(f"{ADAPTERS}/")} - files.keys()
             if new or gone:
                 self._depot.store(new, gone)
             self._stored = {*self._stored, *new} - gone
-            self._digest = digest
+            self._digest, self._erased = digest, erased
+
+    def _forget(self) -> None:
+        """Delete older snapshots if they hold somebody whom this one doesn't.
+
+        Once for each start too: nobody knows how far the process before had come.
+        """
+        if self._erased != self._forgotten:
+            self._depot.forget()
+            self._forgotten = self._erased
 
     def _adapters(self) -> dict[str, Path]:
         """Return the files of whole versions; a version never changes."""
@@ -188,3 +208,13 @@ def _backup(file: Path, to: Path) -> Path:
         source.close()
         target.close()
     return to
+
+
+def _erasures(file: Path) -> int:
+    """Count the erasures that are finished in a copy: of those people no byte is left in it."""
+    connection = choose_library().connect(file)
+    try:
+        question = "SELECT count(*) FROM erasures WHERE finished_at IS NOT NULL"
+        return int(connection.execute(question).fetchone()[0])
+    finally:
+        connection.close()

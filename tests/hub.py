@@ -1,4 +1,4 @@
-"""A stand-in for the Hub: as much of its HTTP as data sets need, files in memory.
+"""A stand-in for the Hub: as much of its HTTP as data sets and models need, in memory.
 
 Give its address to a process as HF_ENDPOINT. It can be told to refuse, as the Hub does under load.
 """
@@ -15,132 +15,194 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 TOKEN = "hf_known_to_tests_only"
+LARGE = (".db", ".parquet", ".safetensors")
+Files = dict[str, bytes]
 
 
 class Hub:
-    """What the stand-in holds, and how it behaves."""
+    """What the stand-in holds, and how it behaves. Repositories go by `datasets/me/x`, `models/me/x`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, takes_lfs: bool) -> None:
         self.url = ""
-        self.repos: dict[str, dict[str, bytes]] = {}
-        """Files by path, of each data set."""
-        self.public: set[str] = set()
-        """Data sets that were not made private."""
+        self.files: dict[str, Files] = {}
+        """What each repository holds now."""
+        self.history: dict[str, list[Files]] = {}
+        """What it held after each commit that it remembers."""
+        self.objects: dict[str, bytes] = {}
+        """Large files by their SHA-256, of all repositories."""
+        self.private: dict[str, bool] = {}
         self.commits = 0
-        self.refusals: list[int] = []
-        """Statuses that the next commits get instead."""
-        self._objects: dict[str, bytes] = {}
+        self.takes_lfs = takes_lfs  # asked of clients without Xet, which only the Hub speaks
+        self._refusals: list[tuple[str, int, dict[str, str]]] = []
 
-    def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
-        """Return a status with what to say: JSON, or bytes."""
+    def refuse(self, part: str, status: int, times: int = 1, after: str = "") -> None:
+        """Answer the next requests whose path holds `part` with this status."""
+        headers = {"Retry-After": after} if after else {}
+        self._refusals += [(part, status, headers)] * times
+
+    def remembers(self, word: bytes) -> bool:
+        """Tell whether a word is left anywhere, old commits included."""
+        commits = [files for all_of_one in self.history.values() for files in all_of_one]
+        return any(word in raw for files in [*commits, self.objects] for raw in files.values())
+
+    def answer(self, path: str, body: bytes) -> tuple[int, dict[str, str], Any]:
+        """Return a status, headers, and what to say: JSON, or bytes."""
+        for refusal in self._refusals:
+            if refusal[0] in path:
+                self._refusals.remove(refusal)
+                return refusal[1], refusal[2], {"error": "too much"}
+        status, said = self._do(path, body)
+        return status, {}, said
+
+    def _do(self, path: str, body: bytes) -> tuple[int, Any]:
         if path == "/api/repos/create":
             return self._create(json.loads(body))
-        name = path.removeprefix("/api/datasets/")
-        if name in self.repos:
-            return 200, {"id": name, "private": name not in self.public}
-        match = re.fullmatch(r"/api/datasets/([^/]+/[^/]+)/(\w+)/(.+)", path)
-        if match and match[1] in self.repos:
-            return self._about(self.repos[match[1]], match[2], body)
+        if path == "/api/validate-yaml":
+            return 200, {"errors": [], "warnings": []}
+        found = re.fullmatch(r"/api/((?:datasets|models)/[^/]+/[^/]+)(?:/(.+))?", path)
+        if found and found[1] in self.files:
+            return self._in_repo(found[1], found[2] or "", body)
         return self._file(path, body)
 
     def _file(self, path: str, body: bytes) -> tuple[int, Any]:
-        if match := re.fullmatch(r"/lfs/(\w+)", path):
-            self._objects[match[1]] = body
+        if path.startswith("/objects/"):
+            self.objects[path.removeprefix("/objects/")] = body
             return 200, {}
-        if re.fullmatch(r"/datasets/.+\.git/info/lfs/objects/batch", path):
-            return 200, self._uploads(json.loads(body))
-        match = re.fullmatch(r"/datasets/([^/]+/[^/]+)/resolve/\w+/(.+)", path)
-        found = self.repos.get(match[1], {}).get(match[2]) if match else None
-        return (404, {}) if found is None else (200, found)
+        if path.endswith(".git/info/lfs/objects/batch"):
+            return 200, self._batch(json.loads(body))
+        found = re.fullmatch(r"/(datasets/[^/]+/[^/]+)/resolve/\w+/(.+)", path)
+        raw = self.files.get(found[1], {}).get(found[2]) if found else None
+        return (404, {"error": "Repository not found"}) if raw is None else (200, raw)
 
-    def _create(self, asked: dict[str, Any]) -> tuple[int, Any]:
-        name = f"{asked.get('organization') or 'me'}/{asked['name']}"
-        known = name in self.repos
-        self.repos.setdefault(name, {})
-        if not known and not asked.get("private") and asked.get("visibility") != "private":
-            self.public.add(name)
-        return (409 if known else 200), {"url": f"{self.url}/datasets/{name}", "name": name}
+    def _in_repo(self, repo: str, what: str, body: bytes) -> tuple[int, Any]:
+        if what.startswith("preupload/"):
+            return 200, {"files": [self._mode(one["path"]) for one in json.loads(body)["files"]]}
+        if what.startswith("commit/"):
+            return 200, self._commit(repo, body)
+        if what.startswith("tree/"):
+            return 200, [self._entry(path, raw) for path, raw in sorted(self.files[repo].items())]
+        if what.startswith("super-squash/"):
+            self.history[repo] = self.history[repo][-1:]
+            return 200, {}
+        if what.startswith("lfs-files"):
+            return 200, self._objects(what, body)
+        return 200, self._info(repo)
 
-    def _uploads(self, asked: dict[str, Any]) -> dict[str, Any]:
-        places = [
-            {**one, "actions": {"upload": {"href": f"{self.url}/lfs/{one['oid']}"}}}
-            for one in asked["objects"]
+    def _objects(self, what: str, body: bytes) -> list[dict[str, Any]]:
+        if what == "lfs-files/batch":
+            for oid in json.loads(body)["deletions"]["sha"]:
+                del self.objects[oid]
+        return [_object(oid, raw) for oid, raw in self.objects.items()]
+
+    def _create(self, wanted: dict[str, Any]) -> tuple[int, Any]:
+        name = f"{wanted.get('organization') or 'me'}/{wanted['name']}"
+        repo = f"{wanted.get('type', 'model')}s/{name}"
+        address = {"url": f"{self.url}/{repo.removeprefix('models/')}", "name": name}
+        if repo in self.files:
+            return 409, {"error": "You already created this repo", **address}
+        self.files[repo], self.history[repo] = {}, []
+        self.private[repo] = bool(wanted.get("private") or wanted.get("visibility") == "private")
+        return 200, address
+
+    def _info(self, repo: str) -> dict[str, Any]:
+        return {
+            "id": repo.split("/", 1)[1],
+            "_id": "0" * 24,
+            "sha": "0" * 40,
+            "private": self.private[repo],
+            "tags": [],
+            "downloads": 0,
+            "likes": 0,
+            "siblings": [{"rfilename": name} for name in self.files[repo]],
+        }
+
+    def _mode(self, path: str) -> dict[str, Any]:
+        mode = "lfs" if self._is_large(path) else "regular"
+        return {"path": path, "uploadMode": mode, "shouldIgnore": False}
+
+    def _entry(self, path: str, raw: bytes) -> dict[str, Any]:
+        entry = {"type": "file", "path": path, "size": len(raw), "oid": "0" * 40}
+        lfs = {"oid": _sha(raw), "size": len(raw), "pointerSize": 100}
+        return {**entry, "lfs": lfs} if self._is_large(path) else entry
+
+    def _is_large(self, path: str) -> bool:
+        return self.takes_lfs and path.endswith(LARGE)
+
+    def _batch(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        objects = [
+            {**each, "actions": {"upload": {"href": f"{self.url}/objects/{each['oid']}"}}}
+            for each in wanted["objects"]
         ]
-        return {"transfer": "basic", "objects": places}
+        return {"transfer": "basic", "objects": objects}
 
-    def _about(self, files: dict[str, bytes], what: str, body: bytes) -> tuple[int, Any]:
-        if what == "tree":
-            return 200, [
-                {"type": "file", "path": path, "size": len(raw), "oid": _sha(raw)}
-                for path, raw in sorted(files.items())
-            ]
-        if what == "preupload":
-            asked = json.loads(body)["files"]
-            rule = {"uploadMode": "lfs", "shouldIgnore": False}
-            return 200, {"files": [{"path": one["path"], **rule} for one in asked]}
-        if what == "commit":
-            if self.refusals:
-                return self.refusals.pop(0), {"error": "too much"}
-            return 200, self._commit(files, body)
-        return 404, {}
-
-    def _commit(self, files: dict[str, bytes], body: bytes) -> dict[str, Any]:
+    def _commit(self, repo: str, body: bytes) -> dict[str, Any]:
+        files = self.files[repo]
         for line in map(json.loads, body.splitlines()):
             value = line["value"]
             if line["key"] == "lfsFile":
-                files[value["path"]] = self._objects[value["oid"]]
+                files[value["path"]] = self.objects[value["oid"]]
             elif line["key"] == "file":
                 files[value["path"]] = base64.b64decode(value["content"])
             elif line["key"] == "deletedFile":
                 del files[value["path"]]
         self.commits += 1
+        self.history[repo].append(dict(files))
         oid = f"{self.commits:040x}"
-        return {"commitOid": oid, "commitUrl": f"{self.url}/datasets/me/x/commit/{oid}"}
+        return {"commitOid": oid, "commitUrl": f"{self.url}/{repo}/commit/{oid}"}
+
+
+def _object(oid: str, raw: bytes) -> dict[str, Any]:
+    known = {"fileOid": oid, "oid": oid, "filename": "", "size": len(raw), "ref": "main"}
+    return {**known, "pushedAt": "2026-01-01T00:00:00.000Z"}
 
 
 def _sha(raw: bytes) -> str:
     return hashlib.sha256(raw).hexdigest()
 
 
-@contextmanager
-def serving() -> Iterator[Hub]:
-    """Serve a stand-in on a free port."""
-    hub = Hub()
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    hub: Hub
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def _serve(self) -> None:
+        path = unquote(urlsplit(self.path).path)
+        body = self._body()
+        if path.startswith("/objects/") or TOKEN in self.headers.get("Authorization", ""):
+            status, headers, said = self.hub.answer(path, body)
+        else:
+            status, headers, said = 401, {}, {"error": "Who are you?"}
+        raw = said if isinstance(said, bytes) else json.dumps(said).encode()
+        self.send_response(status)
+        about = {"Content-Type": "application/json", "X-Repo-Commit": "0" * 40}
+        about |= {"Content-Length": str(len(raw)), "ETag": f'"{_sha(raw)}"'}
+        for name, value in {**about, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(raw)
 
-        def _serve(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length)
-            path = unquote(urlsplit(self.path).path)
-            if self.headers.get("Transfer-Encoding") == "chunked":
-                body = b"".join(self._chunks())
-            status, said = hub.answer(self.command, path, body)
-            if not path.startswith("/lfs/") and TOKEN not in self.headers.get("Authorization", ""):
-                status, said = 401, {"error": "Who are you?"}
-            raw = said if isinstance(said, bytes) else json.dumps(said).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(raw)))
-            self.send_header("X-Repo-Commit", "0" * 40)
-            self.send_header("ETag", f'"{_sha(raw)}"')
-            self.send_header("Content-Type", "application/json")
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(raw)
+    def _body(self) -> bytes:
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            return b"".join(self._chunks())
+        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-        def _chunks(self) -> Iterator[bytes]:
-            while size := int(self.rfile.readline(), 16):
-                yield self.rfile.read(size)
-                self.rfile.readline()
+    def _chunks(self) -> Iterator[bytes]:
+        while size := int(self.rfile.readline(), 16):
+            yield self.rfile.read(size)
             self.rfile.readline()
+        self.rfile.readline()
 
-        do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815 - http.server wants these names
+    do_GET = do_HEAD = do_POST = do_PUT = _serve  # noqa: N815 - http.server wants these names
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
+    def log_message(self, *args: object) -> None:
+        """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+
+@contextmanager
+def serving(*, takes_lfs: bool = False) -> Iterator[Hub]:
+    """Serve a stand-in on a free port."""
+    hub = Hub(takes_lfs=takes_lfs)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"hub": hub}))
     hub.url = f"http://127.0.0.1:{server.server_address[1]}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

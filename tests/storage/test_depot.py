@@ -11,6 +11,7 @@ from tests import hub
 from tests.hub import Hub
 
 NAME = "me/kept"
+REPO = f"datasets/{NAME}"
 
 # What the Hub's client does to its own HTTP library.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -21,7 +22,7 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     # Large files go the plain way: what Xet speaks can't be stood in for in a few lines.
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    with hub.serving() as running:
+    with hub.serving(takes_lfs=True) as running:
         yield running
 
 
@@ -41,7 +42,7 @@ def test_a_data_set_is_made_private_and_gives_back_what_it_was_given(
     data_set: DataSet, remote: Hub, file: Path, tmp_path: Path
 ) -> None:
     assert data_set.paths() == set()
-    assert NAME not in remote.public
+    assert remote.private == {REPO: True}
     data_set.store({"feedback.db": file, "adapters/v1/manifest.json": file}, set())
     assert data_set.paths() == {"feedback.db", "adapters/v1/manifest.json"}
     data_set.fetch(data_set.paths(), tmp_path / "back")
@@ -49,8 +50,7 @@ def test_a_data_set_is_made_private_and_gives_back_what_it_was_given(
 
 
 def test_one_that_everyone_can_read_is_not_used(data_set: DataSet, remote: Hub) -> None:
-    remote.repos[NAME] = {}
-    remote.public.add(NAME)
+    remote.files[REPO], remote.private[REPO] = {}, False
     with pytest.raises(DepotDown, match="me/kept is public on the Hub"):
         data_set.paths()
 
@@ -60,6 +60,24 @@ def test_files_come_and_go_in_one_commit(data_set: DataSet, remote: Hub, file: P
     data_set.store({"old": file}, set())
     data_set.store({"new": file}, {"old"})
     assert (data_set.paths(), remote.commits) == ({"new"}, 2)
+
+
+def test_what_was_replaced_or_removed_is_in_no_older_commit_either(
+    data_set: DataSet, remote: Hub, tmp_path: Path
+) -> None:
+    old, new, small = (tmp_path / name for name in ("old", "new", "small"))
+    for file in (old, new, small):
+        file.write_bytes(b"\x00" + file.name.encode())
+    data_set.paths()
+    data_set.store({"feedback.db": old, "adapters/v1/manifest.json": small}, set())
+    data_set.store({"feedback.db": new}, {"adapters/v1/manifest.json"})
+    assert remote.remembers(b"old")
+    assert remote.remembers(b"small")
+    data_set.forget()
+    assert not remote.remembers(b"old")
+    assert not remote.remembers(b"small")
+    data_set.fetch({"feedback.db"}, tmp_path / "back")
+    assert (tmp_path / "back" / "feedback.db").read_bytes() == new.read_bytes()
 
 
 def test_without_a_right_token_the_error_says_so_and_not_the_token(remote: Hub) -> None:

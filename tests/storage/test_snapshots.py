@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from storage import conversations
+from storage import conversations, privacy
 from storage.database import Database
 from storage.depot import DepotDown
 from storage.home import Home
@@ -26,6 +26,10 @@ class Memory:
         self.files: dict[str, bytes] = {}
         self.stored: list[set[str]] = []
         """What each `store` brought."""
+        self.remembered: list[bytes] = []
+        """Databases that were replaced, until they are forgotten."""
+        self.forgetful = True
+        """Whether `forget` works."""
         self.failing = 0
         """How many calls will fail."""
 
@@ -41,10 +45,16 @@ class Memory:
 
     def store(self, files: Mapping[str, Path], gone: set[str]) -> None:
         self._fail()
+        self.remembered.append(self.files.get("feedback.db", b""))
         self.files |= {path: file.read_bytes() for path, file in files.items()}
         for path in gone:
             del self.files[path]
         self.stored.append(set(files))
+
+    def forget(self) -> None:
+        if not self.forgetful:
+            raise DepotDown("HTTPError: 429")
+        self.remembered.clear()
 
     def _fail(self) -> None:
         if self.failing:
@@ -150,6 +160,63 @@ def test_a_depot_that_fails_is_said_once_and_tried_again(
     assert told == [problem, None]
     assert len([r for r in caplog.records if r.levelname == "WARNING"]) == 1
     assert set(depot.files) == {"feedback.db"}
+
+
+CANARY = "quokka-1f6b9c"
+
+
+def known(depot: Memory) -> bool:
+    """Whether the depot has the canary anywhere."""
+    return any(CANARY.encode() in raw for raw in (*depot.remembered, *depot.files.values()))
+
+
+def test_an_erased_person_leaves_the_snapshot_and_those_before_it(
+    home: Home, database: Database, snapshots: Snapshots, depot: Memory, told: list[str | None]
+) -> None:
+    person = Person(database)
+    person.ask(f"I am {CANARY}", "Hello")
+    snapshots.look()
+    assert known(depot)
+    privacy.erase(database, home, person.id)
+    depot.failing = 1
+    assert not snapshots.look()
+    assert snapshots.look()
+    assert not known(depot)
+    assert told[-1] is None
+    database.write(conversations.add_rater)
+    snapshots.look()
+    assert len(depot.remembered) == 1  # nothing more to forget
+
+
+def test_what_keeps_the_depot_from_forgetting_is_told_and_tried_again(
+    home: Home, database: Database, depot: Memory, told: list[str | None]
+) -> None:
+    snapshots = Snapshots(home, depot, told.append)
+    person = Person(database)
+    person.ask(f"I am {CANARY}", "Hello")
+    snapshots.look()
+    privacy.erase(database, home, person.id)
+    depot.forgetful = False
+    assert not snapshots.look()
+    assert not snapshots.look()
+    assert [line and line.split(";")[0] for line in told] == [
+        "Snapshots from before an erasure could not be deleted"
+    ]
+    depot.forgetful = True
+    assert snapshots.look()
+    assert told[-1] is None
+    assert not known(depot)
+
+
+def test_a_process_that_starts_after_an_erasure_makes_sure_once(
+    home: Home, database: Database, depot: Memory
+) -> None:
+    person = Person(database)
+    person.ask(f"I am {CANARY}", "Hello")
+    depot.remembered.append(CANARY.encode())  # the process before died in between
+    privacy.erase(database, home, person.id)
+    Snapshots(home, depot, lambda _: None).look()
+    assert not known(depot)
 
 
 def test_a_folder_that_holds_something_is_left_alone(
