@@ -104,6 +104,7 @@ class Conversation(Base):
     """A tree of messages; `head_id` is the leaf that the person sees."""
 
     __tablename__ = "conversations"
+    __table_args__ = (Index("ix_conversations_created_at_id", "created_at", "id"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     rater_id: Mapped[str] = mapped_column(ForeignKey("raters.id"), index=True)

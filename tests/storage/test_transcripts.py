@@ -1,12 +1,15 @@
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from storage import conversations, feedback, transcripts
 from storage.database import Database
 from storage.models import Message
 from storage.transcripts import PORTION
+from tests.conftest import on_sqlite
 from tests.storage.people import Person
 
 
@@ -106,3 +109,22 @@ def test_more_conversations_than_one_portion_are_all_read_once(
     person.database.write(work)
     read = [transcript.conversation for transcript in transcripts.read_all(session)]
     assert len(read) == len(set(read)) == number + 1
+
+
+@on_sqlite
+def test_to_read_all_conversations_in_order_none_are_sorted(session: Session) -> None:
+    asked: list[str] = []
+
+    def note(*said: Any) -> None:  # noqa: ANN401 - what SQLAlchemy says of a statement
+        asked.append(said[2])
+
+    connection = session.connection()
+    event.listen(connection, "before_cursor_execute", note)
+    list(transcripts.read_all(session))
+    *_, last = [
+        statement for statement in asked if "ORDER BY conversations.created_at" in statement
+    ]
+    plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {last}", ("",) * last.count("?"))
+    steps = [row[-1] for row in plan]
+    assert any("ix_conversations_created_at_id" in step for step in steps)
+    assert not [step for step in steps if "TEMP B-TREE" in step]
