@@ -15,8 +15,10 @@ from starlette.middleware import Middleware
 from hitl_chat import api, dashboard, looks, page
 from hitl_chat.engines import choice
 from hitl_chat.engines.protocol import Engine
+from hitl_chat.erased import Erased
 from hitl_chat.follower import Follower
 from hitl_chat.guard import Guard, Owner
+from hitl_chat.outward import recall
 from hitl_chat.service import Service
 from hitl_chat.settings import Settings, SettingsError
 from hitl_chat.trainer import Trainer
@@ -75,6 +77,7 @@ class App:
             pairs=settings.trial_share < 1,
         )
         self._watch = Watch(self.database, settings.home, self.service.loop.report_trial)
+        self._erased = Erased(self.database, self.service.forget, recall)
         self.page = page.build(self.service, self._owner(), settings.secret)
 
     def start(self, env: Mapping[str, str]) -> str:
@@ -83,6 +86,8 @@ class App:
         self._closing.callback(self._watch.close)
         self._follower.start()
         self._closing.callback(self._follower.close)
+        self._erased.start()
+        self._closing.callback(self._erased.close)
         if self._settings.snapshots:
             self._snapshots.start()
         trainer = Trainer(env, self.database.seat_taken)

@@ -314,6 +314,10 @@ class Service:
         self._end(rater)
         return self.personal.erase(rater)
 
+    def forget(self, rater: str) -> None:
+        """Let go of someone who was erased by another process."""
+        self._end(rater)
+
     # Inside
 
     def _ask(self, rater: str, conversation: str, text: str, count: int) -> Iterator[list[Draft]]:
