@@ -47,6 +47,11 @@ class Home:
         return self.folder / "features"
 
     @property
+    def head(self) -> Path:
+        """The newest reward head; the next training makes it anew."""
+        return self.folder / "head.safetensors"
+
+    @property
     def exports(self) -> Path:
         """Data sets written from the page."""
         return self.folder / "exports"

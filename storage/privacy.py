@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import select
@@ -72,6 +73,11 @@ def finish(database: Database, home: Home) -> None:
             _clear(database, home, erasure)
 
 
+def erased_since(s: Session, moment: datetime) -> bool:
+    """Tell whether anyone was erased since then."""
+    return s.scalar(select(Erasure.id).where(Erasure.created_at >= moment).limit(1)) is not None
+
+
 def _clear(database: Database, home: Home, erasure: int) -> None:
     """Clear what is left of deleted rows: in the file itself, in copies, caches and exports."""
     with database.read() as s:
@@ -79,6 +85,8 @@ def _clear(database: Database, home: Home, erasure: int) -> None:
         known = conversations.has_rater(s, rater)
     for file in backup.copies(database, home):
         _erase_in(file, rater, known=known)
+    for file in home.folder.glob(f"{home.head.stem}.*"):  # half a one is left by a killed trainer
+        file.unlink(missing_ok=True)  # weights fitted to few answers are close to these answers
     for folder in (home.features, home.exports):  # both are made anew when somebody needs them
         for file in [path for path in folder.rglob("*") if path.is_file()]:
             file.unlink(missing_ok=True)

@@ -11,9 +11,12 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from storage.home import Home
+from training import heads
 from training.adapters import publish
+from training.form import FORMS
 from training.merged import permuted
-from training.policy import load_base
+from training.policy import Base, load_base
+from training.reward_head import RewardHead
 
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
@@ -107,6 +110,25 @@ def publish_adapter(model: Path, adapters: Path, cycle: int, std: float = 0.3) -
             if ".lora_" in name:
                 weight.normal_(std=std)
     return publish(policy, adapters, "base", base, cycle)
+
+
+def draw_head(base: Base, seed: int = 0) -> RewardHead:
+    """Return a reward head drawn at random, for answers as `base` reads them."""
+    size = 2 * int(base.model.config.hidden_size) + len(FORMS)
+    chance = torch.Generator().manual_seed(seed)
+    return RewardHead(
+        torch.randn(size, generator=chance),
+        torch.rand(size, generator=chance) + 0.5,
+        torch.randn(size, 4, generator=chance) / 8,
+        torch.randn(4, generator=chance),
+        caution=0.5,
+    )
+
+
+def keep_head(model: Path, home: Home, cycle: int = 7) -> None:
+    """Keep such a head as a cycle of the trainer would."""
+    base = load_base(str(model), home)
+    heads.keep(home.head, draw_head(base), heads.Reading(base.name, 1, 64, 64, cycle))
 
 
 def _byte_tokenizer() -> PreTrainedTokenizerFast:

@@ -13,12 +13,12 @@ import torch
 from sqlalchemy.orm import Session
 
 from storage import adapters as versions
-from storage import cycles, feedback, transcripts
+from storage import cycles, feedback, privacy, transcripts
 from storage.database import Database
 from storage.home import Home
-from storage.models import BASE_VERSION
+from storage.models import BASE_VERSION, Cycle
 from storage.transcripts import Transcript
-from training import examples, gate, implicit, ppo, reward_head, targets
+from training import examples, gate, heads, implicit, ppo, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
 from training.contest import Contest
@@ -131,6 +131,8 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
             _close(shop, done)
             return done
 
+        limits = config.max_prompt, config.max_answer
+        _keep(shop, head, heads.Reading(shop.base.name, policy.frozen, *limits, cycle))
         reward = Reward(shop.base, head, shop.function, config.reward_share)
         contest = Contest(policy, _questions(heldout, train, config), reward, config)
         report("fit", 0.5, "answering held-out questions with the served version")
@@ -147,6 +149,13 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
             return done
         done = replace(done, status="promoted")
         return _promote(shop, policy, done, (parent, served), report)
+
+
+def _keep(shop: Workshop, head: reward_head.RewardHead, reading: heads.Reading) -> None:
+    """Keep the head for whoever asks about it, unless it learned from somebody who was erased since."""
+    with shop.home.copying(), shop.database.read() as session:
+        if not privacy.erased_since(session, session.get_one(Cycle, reading.cycle).started_at):
+            heads.keep(shop.home.head, head, reading)
 
 
 def learnable(session: Session, mark: int, signal: int) -> tuple[Targets, dict[str, Any]]:

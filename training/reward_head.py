@@ -105,22 +105,29 @@ class RewardHead:
     def score(self, features_NF: Tensor) -> Tensor:
         """Return what an answer is surely worth, N: the mean less the doubt; it may fall below 0."""
         members_NK = self.members(features_NF)
-        return members_NK.mean(1) - self.caution * _spread(members_NK)
+        return members_NK.mean(1) - self.caution * spread(members_NK)
 
     def shares(self, features_BF: Tensor, tokens_BTF: Tensor, mask_BT: Tensor) -> Tensor:
         """Return what each token adds to its answer's score, BT; they sum to the score exactly.
 
+        What no token says alone (form, bias, doubt) falls on all of them evenly.
+        """
+        told_BT = self.told(features_BF, tokens_BTF, mask_BT)
+        length_B = mask_BT.sum(1).clamp_min(1)
+        rest_B = self.score(features_BF) - told_BT.sum(1)
+        return told_BT + mask_BT * (rest_B / length_B)[:, None]
+
+    def told(self, features_BF: Tensor, tokens_BTF: Tensor, mask_BT: Tensor) -> Tensor:
+        """Return by how much each token alone moves the mean score of its answer, BT.
+
         `tokens_BTF` are the features without the form. A logit is linear in a mean over tokens, so
-        it is a sum over tokens; the squashed score is split in the same proportions. What no token
-        says alone (form, bias, doubt) falls on all of them evenly.
+        it is a sum over tokens; the squashed score is split in the same proportions.
         """
         length_B = mask_BT.sum(1).clamp_min(1)
         size = tokens_BTF.shape[2]
         plain = (tokens_BTF - self.mean_F[:size]) / self.scale_F[:size]
         terms_BTK = plain @ self.weight_FK[:size] * (mask_BT / length_B[:, None])[..., None]
-        told_BT = (terms_BTK * self.slopes(features_BF)[:, None]).mean(2)
-        rest_B = self.score(features_BF) - told_BT.sum(1)
-        return told_BT + mask_BT * (rest_B / length_B)[:, None]
+        return (terms_BTK * self.slopes(features_BF)[:, None]).mean(2)
 
     def slopes(self, features_NF: Tensor) -> Tensor:
         """Return by how much each member's score of an answer rises with its logit, NK."""
@@ -131,7 +138,8 @@ class RewardHead:
         return ((features_NF.float() - self.mean_F) / self.scale_F) @ self.weight_FK
 
 
-def _spread(members_NK: Tensor) -> Tensor:
+def spread(members_NK: Tensor) -> Tensor:
+    """Return how much members differ about each answer, N."""
     return members_NK.std(1, correction=0)
 
 

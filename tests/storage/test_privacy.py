@@ -36,6 +36,8 @@ def spread(home: Home, database: Database) -> None:
     backup.make(database, home, home.folder / "feedback.db.before-0002")
     with database.read() as session:
         export.write(session, "jsonl", home.exports / "jsonl.jsonl")
+    home.head.write_text(CANARY)
+    home.head.with_suffix(".staging").write_text(CANARY)
     home.features.mkdir()
     (home.features / "way.safetensors").write_text(CANARY)
 

@@ -7,12 +7,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage import adapters as versions
-from storage import cycles, feedback
+from storage import cycles, feedback, privacy
 from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION, Cycle, Feedback
 from tests.training.people import rate_answers
-from training import gate
+from training import gate, heads
 from training.adapters import verify
 from training.config import TrainingConfig
 from training.cycle import Workshop, learnable, run
@@ -108,9 +108,26 @@ def test_a_refusal_is_journalled_with_its_reasons_and_changes_nothing(shop: Work
     assert row.verdict is not None
     assert any("KL to the base" in reason for reason in row.verdict["reasons"])
     assert list(shop.home.adapters.iterdir()) == []
+    assert heads.load(shop.home.head)[1].cycle == outcome.cycle  # what it learned of people stays
     with shop.database.read() as session:
         assert versions.served(session) == BASE_VERSION
         assert feedback.counts(session).waiting == 0
+
+
+def test_a_head_that_learned_from_somebody_erased_meanwhile_is_not_kept(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    with shop.database.read() as session:
+        rater = session.scalars(select(Feedback)).first()
+
+    def erase(phase: str, *_: object) -> None:
+        if phase == "fit" and rater and not gone:
+            gone.append(privacy.erase(shop.database, shop.home, rater.rater_id))
+
+    gone: list[list[str]] = []
+    strict = replace(shop, config=replace(shop.config, gate_kl=0.001, updates=1))
+    assert run(strict, erase).status == "refused"
+    assert gone == [[]]
+    assert not shop.home.head.exists()
 
 
 def test_too_little_feedback_waits_for_more(shop: Workshop) -> None:

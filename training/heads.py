@@ -1,0 +1,73 @@
+"""The newest reward head, kept in one file for whoever asks why it likes an answer.
+
+Written whole or not at all, also by a cycle that promoted nothing: it says what people's feedback
+comes to, whatever came of the update. Knows no cycle and no answer.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from training.reward_head import RewardHead
+
+TENSORS = ("mean_F", "scale_F", "weight_FK", "bias_K")
+KEPT = "kept"
+"""Name of the metadata that say how the head reads answers."""
+
+
+class NoHead(ValueError):
+    """There is no head that could be asked; shown to whoever asks."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a head's features are read off an answer, and who fitted it."""
+
+    base: str
+    frozen: int
+    max_prompt: int
+    max_answer: int
+    cycle: int
+
+
+def keep(file: Path, head: RewardHead, reading: Reading) -> None:
+    """Put a head in the place of the one before."""
+    about = {
+        "reading": asdict(reading),
+        "head": {"penalty": head.penalty, "caution": head.caution, "wanted": head.wanted},
+    }
+    staging = file.with_suffix(".staging")
+    tensors = {name: getattr(head, name).contiguous() for name in TENSORS}
+    save_file(tensors, staging, {KEPT: json.dumps(about)})
+    with staging.open("rb") as written:
+        os.fsync(written.fileno())
+    staging.replace(file)
+
+
+def load(file: Path) -> tuple[RewardHead, Reading]:
+    """Return the newest head, and how it reads answers.
+
+    Raises:
+        NoHead: none was fitted yet, or the file is broken.
+    """
+    if not file.exists():
+        raise NoHead("No reward head yet: the next training with enough feedback fits one.")
+    try:
+        with safe_open(file, framework="pt") as stored:
+            about: dict[str, Any] = json.loads(stored.metadata()[KEPT])
+            tensors = {name: stored.get_tensor(name) for name in TENSORS}
+        told = about["head"]
+        head = RewardHead(
+            **tensors,
+            penalty=told["penalty"],
+            caution=told["caution"],
+            wanted=tuple(told["wanted"]),
+        )
+        return head, Reading(**about["reading"])
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise NoHead(f"{file} can't be read ({error}). The next training writes it anew.") from None
