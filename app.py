@@ -16,6 +16,7 @@ from hitl_chat import api, dashboard, looks, page
 from hitl_chat.engines import choice
 from hitl_chat.engines.protocol import Engine
 from hitl_chat.erased import Erased
+from hitl_chat.explainer import Explainer
 from hitl_chat.follower import Follower
 from hitl_chat.guard import Guard, Owner
 from hitl_chat.outward import recall
@@ -47,8 +48,11 @@ QUIET: dict[str, Any] = {"run_history": False, "enable_monitoring": False, "foot
 class App:
     """Everything that runs in the chat process, from the database up to the page."""
 
-    def __init__(self, settings: Settings, engine: Engine, config: TrainingConfig) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, engine: Engine, config: TrainingConfig, env: Mapping[str, str]
+    ) -> None:
+        """`env` is what processes beside this one see."""
+        self._settings, self._env = settings, env
         self._closing = ExitStack()
         self._closing.callback(engine.close)
         if settings.snapshots:
@@ -62,12 +66,15 @@ class App:
         longest = now() - ABANDONED if self.database.shared else None
         self.database.write(lambda s: conversations.close_abandoned(s, longest))
         _finish_erasures(self.database, settings.home)
+        explainer = Explainer(settings.home, env)
+        self._closing.callback(explainer.close)
         self.service = Service(
             self.database,
             engine,
             settings,
             train_after=config.train_after,
             heldout_share=config.heldout_share,
+            explainer=explainer,
         )
         self._follower = Follower(
             self.database,
@@ -80,7 +87,7 @@ class App:
         self._erased = Erased(self.database, self.service.forget, recall)
         self.page = page.build(self.service, self._owner(), settings.secret)
 
-    def start(self, env: Mapping[str, str]) -> str:
+    def start(self) -> str:
         """Watch and follow what serves, start the trainer if asked to, serve; returns the address."""
         self._watch.start()  # first: what was decided before a crash is what the follower takes
         self._closing.callback(self._watch.close)
@@ -90,7 +97,7 @@ class App:
         self._closing.callback(self._erased.close)
         if self._settings.snapshots:
             self._snapshots.start()
-        trainer = Trainer(env, self.database.seat_taken)
+        trainer = Trainer(self._env, self.database.seat_taken)
         self._closing.callback(trainer.close)
         self._closing.callback(self.page.close, verbose=False)
         try:
@@ -149,7 +156,7 @@ def run(env: Mapping[str, str], load: Callable[[Settings], Engine]) -> int:
     try:
         settings = Settings.from_env(env)
         config = TrainingConfig.from_env(env)
-        _serve(App(settings, load(settings), config), env)
+        _serve(App(settings, load(settings), config, env))
     except UNUSABLE as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -180,12 +187,12 @@ def _finish_erasures(database: Database, home: Home) -> None:
         log.warning("%s", error)
 
 
-def _serve(app: App, env: Mapping[str, str]) -> None:
+def _serve(app: App) -> None:
     leave = threading.Event()
     try:
         for ending in (signal.SIGTERM, signal.SIGINT):
             signal.signal(ending, lambda *_: leave.set())
-        log.info("Serving on %s", app.start(env))
+        log.info("Serving on %s", app.start())
         leave.wait()
     finally:
         app.close()

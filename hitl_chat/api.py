@@ -138,7 +138,13 @@ def _looking_endpoints(service: Service) -> None:
             rater = service.rater(_text(token, "token"))
             return service.trace(rater, _text(message, "message"))
 
-    for fn in (again, trace):
+    def explain(token: str, message: str) -> dict[str, Any]:
+        """Tell what the reward head makes of each word; while `state` is working, ask again."""
+        with told_clearly():
+            rater = service.rater(_text(token, "token"))
+            return service.explain(rater, _text(message, "message"))
+
+    for fn in (again, trace, explain):
         events.api(fn, api_name=fn.__name__, queue=False)
 
 

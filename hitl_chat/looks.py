@@ -11,6 +11,7 @@ SCRIPTS = (
     "signals.js",
     "mine.js",
     "forms.js",
+    "heat.js",
     "beside.js",
     "answers.js",
     "status.js",

@@ -10,6 +10,8 @@ from typing import Any
 import gradio as gr
 from sqlalchemy.orm import Session
 
+from hitl_chat import heat
+from hitl_chat.explainer import Explainer, Look
 from storage import queue, reviews
 from storage.database import Database, DatabaseBusy
 from storage.models import Feedback, Message
@@ -27,14 +29,23 @@ LONGEST = 6_000
 """Characters of one text in its context."""
 OWN = {"Good": 1, "Bad": -1, "No opinion": 0}
 INTO_VIEW = "() => document.querySelector('#context').scrollIntoView({block: 'nearest'})"
+LOOK = 1.0
+"""Seconds between two looks whether an answer was explained."""
+WORKING = "Asking the reward head about each word, in a process of its own:"
+UNEXPLAINED = {
+    "no_head": "No reward head yet: the next training with enough feedback fits one.",
+    "no_trainer": "What training needs isn't installed here: pip install -r requirements.txt",
+    "busy": "Others are asking too. Try again in a minute.",
+}
 CHOOSE = '<p class="quiet">Choose an answer to read it in its conversation.</p>'
 
 
 class Review:
     """The tab's widgets and handlers. Build it inside the tab; `load` fills it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, explainer: Explainer | None) -> None:
         self._database = database
+        self._explainer = explainer
         with gr.Row(elem_classes="tools row"):
             self._words = gr.Textbox(label="Search words", min_width=240)
             self._kind = gr.Dropdown(
@@ -49,6 +60,8 @@ class Review:
                     older = gr.Button("Older", size="sm")
             with gr.Column(min_width=300):
                 context = gr.HTML(CHOOSE, elem_id="context")
+                why = gr.Button("Why the reward head likes it", size="sm")
+                words, looking = gr.HTML(elem_id="heat"), gr.Timer(LOOK, active=False)
                 reason = gr.Textbox(label="Reason to exclude it")
                 with gr.Row():
                     out = gr.Button("Exclude", size="sm")
@@ -59,6 +72,9 @@ class Review:
         asked = [self._kind, self._words, self._end]
         older.click(self._older, asked, [self._found, self._end], **PRIVATE)
         read = self._found.change(self._read, self._found, [context, own], **READ)
+        read.success(lambda: ("", gr.Timer(active=False)), None, [words, looking], **READ)
+        why.click(self._explain, self._found, [words, looking], **PRIVATE)
+        looking.tick(self._explain, self._found, [words, looking], **READ)
         read.success(None, None, None, js=INTO_VIEW, **READ)
         out.click(self._exclude, [self._found, reason], [context, reason], **PRIVATE)
         back.click(self._restore, self._found, context, **PRIVATE)
@@ -97,6 +113,13 @@ class Review:
         own = next(name for name, value in OWN.items() if value == context.decided.gold)
         return shown(context), own
 
+    def _explain(self, message: str | None) -> tuple[str, gr.Timer]:
+        """Show what the head makes of each word, or how the work goes on, and look again then."""
+        if not message:
+            return CHOOSE, gr.Timer(active=False)
+        look = self._explainer.look(message) if self._explainer else Look("no_trainer")
+        return explained(look), gr.Timer(active=look.state == "working")
+
     def _exclude(self, message: str | None, reason: str) -> tuple[Any, str]:
         done = self._decide(message, lambda s, one: reviews.exclude(s, one, reason))
         return (gr.skip(), reason) if done is None else (done, "")
@@ -128,6 +151,15 @@ def _line(item: Item) -> str:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= LINE else f"{line[: LINE - 1]}…"
+
+
+def explained(look: Look) -> str:
+    """Return the heat map of an answer, or why there is none yet."""
+    if look.told:
+        return heat.shown(look.told)
+    if look.state == "working":
+        return f'<p class="quiet">{WORKING} {look.seconds} s</p>'
+    return f'<p class="problem">{html.escape(look.detail or UNEXPLAINED[look.state])}</p>'
 
 
 def shown(context: Context) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from hitl_chat import reading, signals, steps, tracing
 from hitl_chat.answers import Answers, Draft, StillAnswering
 from hitl_chat.engines.protocol import Engine, Sampling, Turn
+from hitl_chat.explainer import Explainer, Look
 from hitl_chat.fleeting import Fleeting
 from hitl_chat.identity import BadToken, Identity
 from hitl_chat.loop import Loop
@@ -54,7 +55,9 @@ class Service:
         *,
         train_after: int,
         heldout_share: float = 0.0,
+        explainer: Explainer | None = None,
     ) -> None:
+        """Without an `explainer` nobody is told which words the reward head likes."""
         self.identity = Identity(settings.secret)
         self._database = database
         self._heldout_share = heldout_share
@@ -63,6 +66,7 @@ class Service:
         )
         self._answers = Answers(database, engine, sampling, settings.trial_share)
         self.loop = Loop(database, engine, settings, train_after)
+        self.explainer = explainer
         self.personal = Personal(database, settings.home)
         self._fleeting = Fleeting()
 
@@ -270,6 +274,19 @@ class Service:
             mine = conversations.owned_message(session, rater, message)
             return tracing.trace(session, mine, self._heldout_share)
 
+    def explain(self, rater: str, message: str) -> dict[str, Any]:
+        """Return what the reward head makes of each word of an answer, as plain values.
+
+        `state` is done, or how it stands; while it is `working`, ask again.
+
+        Raises:
+            NotYours: the message isn't this rater's.
+        """
+        with self._database.read() as session:
+            conversations.owned_message(session, rater, message)
+        look = self.explainer.look(message) if self.explainer else Look("no_trainer")
+        return {"state": look.state, "seconds": look.seconds, "told": look.told}
+
     def page_token(self, rater: str) -> str:
         """Return what a page needs to send signals: it proves a page load, and ages."""
         return self.identity.sign_page(rater)
@@ -361,6 +378,8 @@ class Service:
         for conversation in theirs:
             self._answers.stop(conversation)
         self._fleeting.forget(rater)
+        if self.explainer:
+            self.explainer.forget()
 
     def _turns(self, question: Message) -> list[Turn]:
         with self._database.read() as session:

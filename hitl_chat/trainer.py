@@ -29,6 +29,12 @@ PATIENCE = 10.0
 """Seconds that a trainer gets to end by itself."""
 
 
+def beside(env: Mapping[str, str]) -> dict[str, str]:
+    """Return what a process of ours sees, which finds our modules wherever it runs."""
+    paths = [str(ROOT), *filter(None, [env.get("PYTHONPATH")])]
+    return {**env, "PYTHONPATH": os.pathsep.join(paths)}
+
+
 class Trainer:
     """Starts the trainer, starts it again when it dies, and ends it with the chat.
 
@@ -43,8 +49,7 @@ class Trainer:
         first_pause: float = FIRST_PAUSE,
     ) -> None:
         """`env` is what the trainer sees; `taken` tells whether another process trains."""
-        paths = [str(ROOT), *filter(None, [env.get("PYTHONPATH")])]
-        self._env = {**env, "PYTHONPATH": os.pathsep.join(paths)}
+        self._env = beside(env)
         self._taken = taken
         self._command = list(command)
         self._first_pause = first_pause

@@ -82,7 +82,14 @@
         () => { ask.disabled = true; ask.textContent = say('Writing another answer…');
           guarded(body, async () => { await another(bar); await draw(); bar.reread(); }); });
       const none = !newer && !ask && make('p', {}, say('no newer version serves'));
-      body.replaceChildren(list, after, ask || none || '');
+      let words = make('div');
+      const why = link('Why the reward head likes it', () => {
+        const fresh = make('div');  // what the one before still waits for ends with it
+        words.replaceWith(fresh);
+        words = fresh;
+        guarded(words, () => window.hitlHeat.explain(bar, fresh));
+      });
+      body.replaceChildren(list, after, ask || none || '', make('p', {}, why), words);
     };
     await guarded(body, draw);
   }

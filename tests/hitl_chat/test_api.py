@@ -244,6 +244,7 @@ def test_only_the_promised_endpoints_are_public(client: Client) -> None:
         "score",
         "again",
         "trace",
+        "explain",
         "mine",
         "everything",
         "agree",

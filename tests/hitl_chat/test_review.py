@@ -1,4 +1,5 @@
 from hitl_chat import review
+from hitl_chat.explainer import Look
 from storage import feedback, queue, reviews
 from storage.database import Database
 from storage.models import Message
@@ -40,6 +41,14 @@ def test_nothing_leaves_unescaped(database: Database) -> None:
     assert "<script" not in page
     assert page.count("&lt;script&gt;") == 6  # question, answer, draft, comment, edit, reason
     assert other.id not in page
+
+
+def test_why_there_is_no_heat_map_is_told_and_escaped() -> None:
+    assert "next training" in review.explained(Look("no_head"))
+    assert "7 s" in review.explained(Look("working", seconds=7))
+    failed = review.explained(Look("failed", detail=EVIL))
+    assert "&lt;script&gt;" in failed
+    assert "<script" not in failed
 
 
 def test_a_text_without_end_is_cut(database: Database) -> None:

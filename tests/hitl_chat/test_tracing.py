@@ -1,5 +1,6 @@
 import pytest
 
+from hitl_chat.explainer import Explainer, Look
 from hitl_chat.service import NotYours, Service, Started
 from hitl_chat.settings import Settings
 from storage import cycles, feedback
@@ -78,3 +79,36 @@ def test_nobody_learns_of_someone_elses_rating(
     for call in (service.trace, service.again):
         with pytest.raises(NotYours):
             call(stranger.rater, message)
+
+
+class Known(Explainer):
+    """Explains every answer at once, with the answer's own id."""
+
+    def __init__(self) -> None:
+        self.forgotten = 0
+
+    def look(self, message: str) -> Look:
+        return Look("done", {"message": message})
+
+    def forget(self) -> None:
+        self.forgotten += 1
+
+
+def test_why_the_head_likes_an_answer_is_told_to_its_person_and_to_nobody_else(
+    me: Started, stranger: Started, database: Database, settings: Settings, engine: ScriptedEngine
+) -> None:
+    known = Known()
+    service = Service(database, engine, settings, train_after=16, explainer=known)
+    message = ask(service, me, "hello").message
+    told = service.explain(me.rater, message)
+    assert told == {"state": "done", "seconds": 0, "told": {"message": message}}
+    for nobody, what in ((stranger.rater, message), (me.rater, "0" * 32), (me.rater, "--help")):
+        with pytest.raises(NotYours):
+            service.explain(nobody, what)
+    service.erase(me.rater)
+    assert known.forgotten == 1
+
+
+def test_where_no_head_can_be_asked_that_is_said(service: Service, me: Started) -> None:
+    message = ask(service, me, "hello").message
+    assert service.explain(me.rater, message)["state"] == "no_trainer"
