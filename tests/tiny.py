@@ -126,9 +126,10 @@ def draw_head(base: Base, seed: int = 0) -> RewardHead:
 
 
 def keep_head(model: Path, home: Home, cycle: int = 7) -> None:
-    """Keep such a head as a cycle of the trainer would."""
+    """Keep such a head as a cycle of the trainer would; to it every answer is disputed."""
     base = load_base(str(model), home)
-    heads.keep(home.head, draw_head(base), heads.Reading(base.name, 1, 64, 64, cycle))
+    head, reading = draw_head(base), heads.Reading(base.name, 1, 64, 64, cycle)
+    heads.keep(home.head, head, reading, heads.words(head, base, disputed=0.0))
 
 
 def _byte_tokenizer() -> PreTrainedTokenizerFast:

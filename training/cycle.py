@@ -132,7 +132,8 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
             return done
 
         limits = config.max_prompt, config.max_answer
-        _keep(shop, head, heads.Reading(shop.base.name, policy.frozen, *limits, cycle))
+        reading = heads.Reading(shop.base.name, policy.frozen, *limits, cycle)
+        _keep(shop, head, reading, metrics["disputed"])
         reward = Reward(shop.base, head, shop.function, config.reward_share)
         contest = Contest(policy, _questions(heldout, train, config), reward, config)
         report("fit", 0.5, "answering held-out questions with the served version")
@@ -151,11 +152,14 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         return _promote(shop, policy, done, (parent, served), report)
 
 
-def _keep(shop: Workshop, head: reward_head.RewardHead, reading: heads.Reading) -> None:
+def _keep(
+    shop: Workshop, head: reward_head.RewardHead, reading: heads.Reading, disputed: float
+) -> None:
     """Keep the head for whoever asks about it, unless it learned from somebody who was erased since."""
+    words = heads.words(head, shop.base, disputed)
     with shop.home.copying(), shop.database.read() as session:
         if not privacy.erased_since(session, session.get_one(Cycle, reading.cycle).started_at):
-            heads.keep(shop.home.head, head, reading)
+            heads.keep(shop.home.head, head, reading, words)
 
 
 def learnable(session: Session, mark: int, signal: int) -> tuple[Targets, dict[str, Any]]:

@@ -11,6 +11,8 @@ from training.targets import Rated, Targets
 
 ENOUGH_HELDOUT = 5
 """Liked and disliked held-out answers below which the head's AUC says nothing."""
+DISPUTED = 0.25
+"""Share of the answers spoken of that count as disputed: those that members differ most about."""
 
 
 def fit(
@@ -34,6 +36,8 @@ def fit(
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
     metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
+    doubts = reward_head.spread_by_words(head, features if heldout.labels else seen)
+    metrics["disputed"] = float(doubts.quantile(1 - DISPUTED))
     return head, metrics
 
 

@@ -6,20 +6,12 @@ Both sway raters and reward models alike, so a head looks at them apart (style c
 
 import math
 import re
-from collections.abc import Sequence
-
-import torch
-from torch import Tensor
 
 FORMS = ("length", "markup")
-"""What the columns of `forms` are."""
+"""What `measure` returns."""
 _MARKUP = re.compile(r"^\s*(?:[-*+•]|\d+[.)]|#{1,6}|>|```)\s|\*\*|`", re.MULTILINE)
 
 
-def forms(texts: Sequence[str], tokens: Sequence[int]) -> Tensor:
-    """Return, for each answer, log(1 + its tokens) and log(1 + its marks of markup)."""
-    rows = [
-        (math.log1p(number), math.log1p(len(_MARKUP.findall(text))))
-        for text, number in zip(texts, tokens, strict=True)
-    ]
-    return torch.tensor(rows).reshape(-1, len(FORMS))
+def measure(text: str, tokens: int) -> tuple[float, float]:
+    """Return log(1 + an answer's tokens) and log(1 + its marks of markup)."""
+    return math.log1p(tokens), math.log1p(len(_MARKUP.findall(text)))

@@ -1,4 +1,4 @@
-"""The newest reward head, kept in one file for whoever asks why it likes an answer.
+"""The newest reward head, kept in one file for whoever asks why it likes an answer, or how sure it is.
 
 Written whole or not at all, also by a cycle that promoted nothing: it says what people's feedback
 comes to, whatever came of the update. Knows no cycle and no answer.
@@ -10,14 +10,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
+from training.doubt import KEPT, TOKENIZER, WORDS
+from training.policy import Base
 from training.reward_head import RewardHead
+from training.worths import by_member
 
 TENSORS = ("mean_F", "scale_F", "weight_FK", "bias_K")
-KEPT = "kept"
-"""Name of the metadata that say how the head reads answers."""
 
 
 class NoHead(ValueError):
@@ -35,14 +38,37 @@ class Reading:
     cycle: int
 
 
-def keep(file: Path, head: RewardHead, reading: Reading) -> None:
-    """Put a head in the place of the one before."""
-    about = {
+@dataclass(frozen=True)
+class Words:
+    """What the chat needs to tell by words alone how much members differ about an answer."""
+
+    worths_VK: Tensor
+    tokenizer: bytes
+    end: int
+    disputed: float
+
+
+def words(head: RewardHead, base: Base, disputed: float) -> Words | None:
+    """Return that of a head, unless the base's tokenizer can't be written down."""
+    tokenizer = getattr(base.tokenizer, "backend_tokenizer", None)
+    if tokenizer is None:
+        return None
+    told = tokenizer.to_str().encode()
+    return Words(by_member(head, base), told, base.tokenizer.eos_token_id, disputed)
+
+
+def keep(file: Path, head: RewardHead, reading: Reading, told: Words | None = None) -> None:
+    """Put a head in the place of the one before, and what is `told` of words with it."""
+    about: dict[str, Any] = {
         "reading": asdict(reading),
         "head": {"penalty": head.penalty, "caution": head.caution, "wanted": head.wanted},
     }
     staging = file.with_suffix(".staging")
     tensors = {name: getattr(head, name).contiguous() for name in TENSORS}
+    if told:
+        about["doubt"] = {"end": told.end, "disputed": told.disputed}
+        tensors[WORDS] = told.worths_VK.half()
+        tensors[TOKENIZER] = torch.frombuffer(bytearray(told.tokenizer), dtype=torch.uint8)
     save_file(tensors, staging, {KEPT: json.dumps(about)})
     with staging.open("rb") as written:
         os.fsync(written.fileno())

@@ -143,6 +143,17 @@ def spread(members_NK: Tensor) -> Tensor:
     return members_NK.std(1, correction=0)
 
 
+def spread_by_words(head: RewardHead, features_NF: Tensor) -> Tensor:
+    """Return how much members differ about each answer, N, were its hidden states average ones.
+
+    That much can be told without running the base: `training.doubt`.
+    """
+    size = (features_NF.shape[1] - len(FORMS)) // 2  # the words' embeddings come first
+    average_NF = features_NF.float().clone()
+    average_NF[:, size : 2 * size] = head.mean_F[size : 2 * size]
+    return spread(head.members(average_NF))
+
+
 def _apart_from_0(values: Tensor) -> Tensor:
     return torch.where(values.abs() < TINY, torch.full_like(values, TINY), values)
 

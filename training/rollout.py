@@ -15,7 +15,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from training.config import TrainingConfig
 from training.decoding import generate
-from training.form import forms
+from training.form import FORMS, measure
 from training.policy import Base, Policy
 from training.prompts import Turn, harmless, render
 
@@ -33,7 +33,7 @@ class Answers:
     mask_BT: Tensor  # True on the answer's tokens
     ended_B: Tensor  # whether the answer came to its own end
     trunk_BTD: Tensor
-    features_BF: Tensor  # means of `token_features` over the answer, then its `forms`
+    features_BF: Tensor  # means of `token_features` over the answer, then its `FORMS`
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -99,7 +99,7 @@ def encode(
         mask_BT,
         torch.tensor([bool(tail) and tail[-1] in base.stop_ids for tail in tails]),
         trunk_BTD,
-        torch.cat([torch.cat(means), forms(texts, [len(tail) for tail in tails])], 1),
+        torch.cat([torch.cat(means), _forms(texts, tails)], 1),
     )
 
 
@@ -131,6 +131,11 @@ def token_features(base: Base, ids_BT: Tensor, trunk_BTD: Tensor) -> Tensor:
 def _means(features_BTF: Tensor, mask_BT: Tensor) -> Tensor:
     share_BT = mask_BT / mask_BT.sum(1, keepdim=True).clamp_min(1)
     return torch.einsum("bt,btf->bf", share_BT.float(), features_BTF)
+
+
+def _forms(texts: list[str], tails: list[list[int]]) -> Tensor:
+    rows = [measure(text, len(tail)) for text, tail in zip(texts, tails, strict=True)]
+    return torch.tensor(rows).reshape(-1, len(FORMS))
 
 
 def logprobs(policy: Policy, answers: Answers) -> tuple[Tensor, Tensor, Tensor]:

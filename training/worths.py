@@ -55,6 +55,15 @@ def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -
     return Worths(words_V, _ending(head, weight_FK, mask_BT.shape[1]))
 
 
+def by_member(head: RewardHead, base: Base) -> Tensor:
+    """Return what an answer of one word alone is worth to each member, VK, as a part of its logit."""
+    embeddings: Any = base.model.get_input_embeddings()
+    size = embeddings.weight.shape[1]
+    weight_DK = head.weight_FK[:size] / head.scale_F[:size, None]
+    parts = embeddings.weight.detach().split(PART)
+    return torch.cat([(part.float().cpu() - head.mean_F[:size]) @ weight_DK for part in parts])
+
+
 def _ending(head: RewardHead, weight_FK: Tensor, places: int) -> Tensor:
     if "length" not in head.wanted:
         return torch.zeros(places)

@@ -12,7 +12,7 @@ from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION, Cycle, Feedback
 from tests.training.people import rate_answers
-from training import gate, heads
+from training import doubt, gate, heads
 from training.adapters import verify
 from training.config import TrainingConfig
 from training.cycle import Workshop, learnable, run
@@ -109,6 +109,7 @@ def test_a_refusal_is_journalled_with_its_reasons_and_changes_nothing(shop: Work
     assert any("KL to the base" in reason for reason in row.verdict["reasons"])
     assert list(shop.home.adapters.iterdir()) == []
     assert heads.load(shop.home.head)[1].cycle == outcome.cycle  # what it learned of people stays
+    assert doubt.load(shop.home.head).disputed > 0
     with shop.database.read() as session:
         assert versions.served(session) == BASE_VERSION
         assert feedback.counts(session).waiting == 0

@@ -1,7 +1,7 @@
 import torch
 
 from training.config import TrainingConfig
-from training.form import forms
+from training.form import measure
 from training.policy import Policy
 from training.prompts import Turn
 from training.rollout import CHUNK, draw, given, logprobs
@@ -37,7 +37,7 @@ def test_features_are_the_mean_over_the_answer_alone(
     for row in range(2):
         inside = answers.mask_BT[row]
         words = policy.base.model.get_input_embeddings()(answers.ids_BT[row][inside])
-        form = forms([answers.texts[row]], [int(inside.sum())])[0]
+        form = torch.tensor(measure(answers.texts[row], int(inside.sum())))
         expected = torch.cat([words.mean(0), answers.trunk_BTD[row][inside].mean(0), form])
         assert torch.allclose(answers.features_BF[row], expected, atol=1e-5)
 
