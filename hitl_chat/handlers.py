@@ -178,7 +178,9 @@ class Handlers:
     def _turns(self, rater: str, conversation: str, limit: int | None = RECENT) -> Turns:
         shown = self._service.show(rater, conversation)
         earlier = max(0, len(shown) - limit) if limit else 0
-        return [_turn(one, earlier) for one in shown[earlier:]]
+        turns = [_turn(one, {"earlier": earlier}) for one in shown[earlier:-1]]
+        asked = self._service.asks(rater, conversation, shown)
+        return turns + [_turn(one, {"earlier": earlier, "asked": asked}) for one in shown[-1:]]
 
     def _keys(self, visitor: Visitor) -> dict[str, Any]:
         """Return what the page's scripts need."""
@@ -208,9 +210,9 @@ def _metadata(message: str, facts: dict[str, Any]) -> dict[str, str]:
     return {"id": message, "log": json.dumps(facts)}
 
 
-def _turn(one: Shown, earlier: int) -> dict[str, Any]:
+def _turn(one: Shown, more: dict[str, Any]) -> dict[str, Any]:
     facts = {
-        "earlier": earlier,
+        **more,
         "version": one.version,
         "rating": one.rating,
         "drafts": list(one.drafts),

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from hitl_chat import reading, signals, steps, tracing
 from hitl_chat.answers import Answers, Draft, StillAnswering
+from hitl_chat.asking import Asking
 from hitl_chat.engines.protocol import Engine, Sampling, Turn
 from hitl_chat.explainer import Explainer, Look
 from hitl_chat.fleeting import Fleeting
@@ -69,6 +70,7 @@ class Service:
         self.explainer = explainer
         self.personal = Personal(database, settings.home)
         self._fleeting = Fleeting()
+        self._asking = Asking(settings.home.head, settings.comparisons)
 
     # Who
 
@@ -217,6 +219,18 @@ class Service:
         if later:  # an answer that could be opened and not closed is among these
             rows = [row for row in rows if row.text or row.role == "user"]
         return [*rows, *later]
+
+    def asks(self, rater: str, conversation: str, shown: Sequence[Shown]) -> bool:
+        """Tell whether to ask for another draft beside the last answer of what `show` returned.
+
+        That teaches most where the reward head's members differ; who doesn't agree to training is
+        never asked.
+        """
+        if not self._asking.may(shown):
+            return False
+        with self._database.read() as session:
+            learns = consent.given(session, rater).train
+        return learns and self._asking.asks(conversation, shown)
 
     # Feedback
 

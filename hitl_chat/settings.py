@@ -55,6 +55,11 @@ SETTINGS = (
         "1",
         "Share of conversations that get a version on trial, 0.05 to 1; below 1 both are in memory.",
     ),
+    Setting(
+        "HITL_COMPARISONS",
+        "2",
+        "How often a conversation is asked to compare two drafts, 0 (never) to 20.",
+    ),
     Setting("HITL_ADMIN_PASSWORD", "", "Password of the owner's page and of exports."),
     Setting(
         "HITL_SECRET",
@@ -101,6 +106,7 @@ class Settings:
     host: str
     port: int
     trial_share: float = 1.0
+    comparisons: int = 2
     snapshots: Depot | None = None
     zero_gpu: bool = False
     """Whether this is a Space with ZeroGPU, as its platform says."""
@@ -140,6 +146,7 @@ class Settings:
             host=given["GRADIO_SERVER_NAME"],
             port=port,
             trial_share=trial_share,
+            comparisons=_whole(given, "HITL_COMPARISONS", 0, 20),
             snapshots=_depot(given["HITL_SNAPSHOT_REPO"]),
             zero_gpu=zero_gpu,
         )

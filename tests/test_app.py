@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,12 @@ def test_a_port_that_is_taken_gets_one_clear_line(tmp_path: Path) -> None:
         with pytest.raises(RuntimeError):
             server.start()
     assert server.log.splitlines()[-1].startswith(f"Port {port} of 127.0.0.1 can't be used.")
+
+
+def test_the_chat_process_asks_what_the_reward_head_doubts_without_torch() -> None:
+    line = "import sys, app; print('training.doubt' in sys.modules, 'torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, check=True)
+    assert said.stdout == "True False\n"
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

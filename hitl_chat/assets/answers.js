@@ -33,10 +33,12 @@
       this.score = link('Score it', () => this.toggle(this.score, () => window.hitlForms.scores(this, keys.guidelines)));
       this.traced = link('What did my rating do?', () => this.toggle(this.traced, () => window.hitlBeside.trace(this)));
       this.note = make('div', { cls: 'note', hidden: true }, this.said, this.why, this.score, this.traced);
+      this.asked = link('compare with another draft?', () => this.toggle(this.asked, () => window.hitlBeside.compare(this)));
+      this.ask = make('div', { cls: 'note', hidden: true }, say('Help it learn:'), this.asked);
       this.retry = make('div', { cls: 'note', hidden: true }, say('Not answered yet.'),
         link('Try again', () => trigger('submit', { message: this.id })));
       this.line = make('div', { cls: 'line' }, this.dots, this.ahead, this.tools, this.pager, this.print);
-      this.el = make('div', { cls: 'bar', role: 'group' }, this.line, this.note, this.retry);
+      this.el = make('div', { cls: 'bar', role: 'group' }, this.line, this.ask, this.note, this.retry);
       this.el.setAttribute('aria-label', say('About this answer'));
       this.el.setAttribute('aria-live', 'off');
     }
@@ -46,6 +48,7 @@
       this.text = text; this.facts = facts;
       this.tools.hidden = writing || !answer || facts.unstored;
       this.line.hidden = !answer;
+      this.ask.hidden = !facts.asked || !last || busy;
       this.dots.hidden = !writing || Boolean(text);
       const waiting = writing && facts.ahead ? say('{n} before you', { n: facts.ahead }) : '';
       if (this.ahead.textContent !== waiting) this.ahead.textContent = waiting;

@@ -38,6 +38,7 @@
     'An average answer gets {start}; these words add {words}, length and markup {form}.': '平均的回答得 {start};这些词贡献 {words},长度和格式贡献 {form}。',
     '{n}% of the reward is the host\'s own function, which isn\'t in here.': '奖励的 {n}% 来自主办者自己的函数,不在这里。',
     'Training looks no further.': '训练只看到这里。', 'Adds most': '加分最多', 'Takes most': '减分最多',
+    'Help it learn:': '帮它学习:', 'compare with another draft?': '和另一个回答比一比?',
     'Wrong facts': '事实错误', "Didn't follow the request": '没有按要求做', 'Too long': '太长', 'Too short': '太短',
     'Style or tone': '风格或语气', 'Other': '其他',
     'dialogue': '对话', 'summarisation': '摘要', 'translation': '翻译', 'code': '代码', 'natural': '自然', 'logical': '有条理',

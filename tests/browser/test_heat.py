@@ -85,3 +85,22 @@ def test_the_owner_sees_it_beside_what_was_said(
     assert axe.grave(page) == []
     picture(page, f"heat-owner-{scheme}")
     context.close()
+
+
+def test_a_person_is_asked_to_compare_where_the_head_is_unsure(
+    browser: Browser, learned: Server
+) -> None:
+    page = browser.new_page(viewport={"width": 360, "height": 740}, bypass_csp=True)
+    page.goto(learned.url)
+    ready(page)
+    ask(page, HOSTILE)
+    answered(page)
+    asked = page.get_by_role("button", name="compare with another draft?")
+    expect(asked).to_be_visible()
+    assert axe.grave(page) == []
+    picture(page, "asked")
+    asked.click()
+    page.get_by_role("button", name="A is better").click()
+    expect(page.get_by_text("Thanks. A is from base")).to_be_visible()
+    expect(asked).to_be_hidden()
+    page.close()
