@@ -13,6 +13,7 @@ from typing import Any
 from starlette.middleware import Middleware
 
 from hitl_chat import api, dashboard, looks, page
+from hitl_chat.door import Door
 from hitl_chat.engines import choice
 from hitl_chat.engines.protocol import Engine
 from hitl_chat.erased import Erased
@@ -85,7 +86,8 @@ class App:
         )
         self._watch = Watch(self.database, settings.home, self.service.loop.report_trial)
         self._erased = Erased(self.database, self.service.forget, recall)
-        self.page = page.build(self.service, self._owner(), settings.secret)
+        self._door = Door(self.service, settings)
+        self.page = page.build(self.service, self._door, self._owner(), settings.secret)
 
     def start(self) -> str:
         """Watch and follow what serves, start the trainer if asked to, serve; returns the address."""
@@ -131,7 +133,7 @@ class App:
             state_session_capacity=1_000,
             blocked_paths=[str(self._settings.home.folder)],
             app_kwargs={
-                "routes": [*api.routes(self.service), *owners.routes],
+                "routes": [*api.routes(self.service, self._door), *owners.routes],
                 "lifespan": owners.lifespan,
                 "max_body_size": MAX_BODY,
                 "middleware": [Middleware(Guard)],

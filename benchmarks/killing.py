@@ -179,6 +179,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         home = Home.from_env({"HITL_DATA_DIR": folder})
         ours = {"HITL_DATA_DIR": folder, "HITL_TRAINER": "off", "SCRIPTED_DELAY": "0"}
+        ours["HITL_PERSON_LIMIT"] = "0"  # nobody rates without a pause by hand
         try:
             figures = killing({**env, **ours}, home, wanted.kills, random.Random(wanted.seed))
         except (ServerFailed, BackupFailed) as error:

@@ -17,7 +17,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from hitl_chat.door import Door
 from hitl_chat.guard import Owner
+from hitl_chat.limits import ANSWER, FEEDBACK, TooMuch
 from hitl_chat.outward import downloadable, recall, told_clearly
 from hitl_chat.pacing import Pace
 from hitl_chat.service import BadToken, Draft, Service
@@ -32,41 +34,45 @@ AT_ONCE = 64
 """Answers that stream at the same time: as many as engines take in, so that all wait in one line."""
 
 
-def endpoints(service: Service, owner: Owner, pace: Pace) -> None:
+def endpoints(service: Service, door: Door, owner: Owner, pace: Pace) -> None:
     """Declare the named endpoints on the Blocks that are being built."""
-    _chat_endpoints(service, pace)
-    _feedback_endpoints(service)
-    _looking_endpoints(service)
-    _personal_endpoints(service)
+    _chat_endpoints(service, door, pace)
+    _feedback_endpoints(service, door)
+    _looking_endpoints(service, door)
+    _personal_endpoints(service, door)
     _loop_endpoints(service, owner)
 
 
-def _chat_endpoints(service: Service, pace: Pace) -> None:
-    def start() -> dict[str, str]:
+def _chat_endpoints(service: Service, door: Door, pace: Pace) -> None:
+    def start(request: gr.Request) -> dict[str, str]:
         """Open a conversation for a new rater; gives its id and the rater's token."""
         with told_clearly():
-            started = service.start()
+            started = door.start(request)
             return {"conversation": started.conversation, "token": started.token}
 
-    def chat(token: str, conversation: str, text: str) -> Iterator[dict[str, Any]]:
+    def chat(
+        token: str, conversation: str, text: str, request: gr.Request
+    ) -> Iterator[dict[str, Any]]:
         """Ask, and stream the answer: message id, text so far, version, done."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, ANSWER)
             asked = _text(text, "text")
             drafts = service.ask(rater, _text(conversation, "conversation"), asked)
             yield from map(_plain, pace.thin(drafts))
 
-    def regenerate(token: str, message: str) -> Iterator[dict[str, Any]]:
+    def regenerate(token: str, message: str, request: gr.Request) -> Iterator[dict[str, Any]]:
         """Stream another draft of an answer; the old one is kept beside it."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, ANSWER)
             drafts = service.regenerate(rater, _text(message, "message"))
             yield from map(_plain, pace.thin(drafts))
 
-    def compare(token: str, conversation: str, text: str) -> Iterator[dict[str, Any]]:
+    def compare(
+        token: str, conversation: str, text: str, request: gr.Request
+    ) -> Iterator[dict[str, Any]]:
         """Ask, and stream two drafts side by side; /choose says which one is better."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, ANSWER, cost=2)
             asked = _text(text, "text")
             pairs = service.compare(rater, _text(conversation, "conversation"), asked)
             yield from map(_plain_pair, pace.thin(pairs))
@@ -77,17 +83,18 @@ def _chat_endpoints(service: Service, pace: Pace) -> None:
         events.api(stream, api_name=name, concurrency_limit=AT_ONCE, concurrency_id="answers")
 
 
-def _feedback_endpoints(service: Service) -> None:
+def _feedback_endpoints(service: Service, door: Door) -> None:
     def rate(
         token: str,
         message: str,
         value: int,
+        request: gr.Request,
         reasons: list[str] = [],  # noqa: B006 - part of the public signature, never changed
         comment: str = "",
     ) -> dict[str, bool]:
         """Rate an answer: 1, -1, or 0 to take the rating back."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, FEEDBACK)
             service.rate(
                 rater,
                 _text(message, "message"),
@@ -97,26 +104,30 @@ def _feedback_endpoints(service: Service) -> None:
             )
             return {"ok": True}
 
-    def choose(token: str, chosen: str, rejected: str, verdict: str) -> dict[str, bool]:
+    def choose(
+        token: str, chosen: str, rejected: str, verdict: str, request: gr.Request
+    ) -> dict[str, bool]:
         """Say which of two drafts is better: verdict better, tie or both_bad."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, FEEDBACK)
             ids = _text(chosen, "chosen"), _text(rejected, "rejected")
             service.choose(rater, *ids, _text(verdict, "verdict"))
             return {"ok": True}
 
-    def edit(token: str, message: str, text: str | None) -> dict[str, bool]:
+    def edit(token: str, message: str, text: str | None, request: gr.Request) -> dict[str, bool]:
         """Give the answer that you wanted instead; null takes it back."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, FEEDBACK)
             wanted = None if text is None else _text(text, "text")
             service.edit(rater, _text(message, "message"), wanted)
             return {"ok": True}
 
-    def score(token: str, message: str, guideline: str, scores: dict[str, int]) -> dict[str, bool]:
+    def score(
+        token: str, message: str, guideline: str, scores: dict[str, int], request: gr.Request
+    ) -> dict[str, bool]:
         """Score an answer from 1 to 5 by the criteria of a guideline; {} takes them back."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, FEEDBACK)
             ids = _text(message, "message"), _text(guideline, "guideline")
             service.score(rater, *ids, scores)
             return {"ok": True}
@@ -125,11 +136,11 @@ def _feedback_endpoints(service: Service) -> None:
         events.api(fn, api_name=fn.__name__, queue=False)
 
 
-def _looking_endpoints(service: Service) -> None:
-    def again(token: str, message: str) -> dict[str, Any]:
+def _looking_endpoints(service: Service, door: Door) -> None:
+    def again(token: str, message: str, request: gr.Request) -> dict[str, Any]:
         """Answer the same question once more, beside what is shown; says nothing about the answer."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, ANSWER)
             return _plain(service.again(rater, _text(message, "message")))
 
     def trace(token: str, message: str) -> dict[str, Any]:
@@ -148,7 +159,7 @@ def _looking_endpoints(service: Service) -> None:
         events.api(fn, api_name=fn.__name__, queue=False)
 
 
-def _personal_endpoints(service: Service) -> None:
+def _personal_endpoints(service: Service, door: Door) -> None:
     def mine(token: str) -> dict[str, Any]:
         """Tell what you agree to, how much is stored of you, and which versions learned from it."""
         with told_clearly():
@@ -164,10 +175,11 @@ def _personal_endpoints(service: Service) -> None:
         store: bool,  # noqa: FBT001
         train: bool,  # noqa: FBT001
         publish: bool,  # noqa: FBT001
+        request: gr.Request,
     ) -> dict[str, Any]:
         """Say what you agree to from now on; without `store`, what there is of you is erased."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, FEEDBACK)
             agreed = service.agree(rater, Agreed(store, train, publish))
             if not store:
                 recall()
@@ -201,7 +213,7 @@ def _loop_endpoints(service: Service, owner: Owner) -> None:
     events.api(export, api_name="export", concurrency_limit=1)
 
 
-def routes(service: Service) -> list[Route]:
+def routes(service: Service, door: Door) -> list[Route]:
     """Return the plain HTTP routes: is the server well, and the browsers' signals."""
 
     async def healthz(request: Request) -> Response:
@@ -217,7 +229,7 @@ def routes(service: Service) -> list[Route]:
         raw = await _body(request)
         if raw is None:
             return PlainTextResponse(f"More than {MAX_BEACON} bytes.\n", 413)
-        return await run_in_threadpool(_take_signals, service, raw)
+        return await run_in_threadpool(_take_signals, service, door, raw)
 
     return [
         Route("/healthz", healthz),
@@ -235,11 +247,15 @@ async def _body(request: Request) -> bytes | None:
     return raw
 
 
-def _take_signals(service: Service, raw: bytes) -> Response:
+def _take_signals(service: Service, door: Door, raw: bytes) -> Response:
     try:
-        service.take_beacon(json.loads(raw))
+        body = json.loads(raw)
+        door.signal(body)
+        service.take_beacon(body)
     except BadToken as error:
         return PlainTextResponse(f"{error}\n", 403)
+    except TooMuch as error:
+        return PlainTextResponse(f"{error}\n", 429, headers={"Retry-After": str(error.wait)})
     except DatabaseBusy as error:
         return PlainTextResponse(f"{error}\n", 503, headers={"Retry-After": "1"})
     except (ValueError, RecursionError):

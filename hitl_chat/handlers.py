@@ -13,6 +13,8 @@ from typing import Any
 
 import gradio as gr
 
+from hitl_chat.door import Door
+from hitl_chat.limits import ANSWER
 from hitl_chat.outward import CLEAR_ERRORS
 from hitl_chat.pacing import Pace
 from hitl_chat.service import BadToken, Draft, NotYours, Service, Shown, StillAnswering
@@ -42,8 +44,9 @@ class Visitor:
 class Handlers:
     """One method for each thing that a person does on the page."""
 
-    def __init__(self, service: Service, pace: Pace, signals_path: str) -> None:
+    def __init__(self, service: Service, door: Door, pace: Pace, signals_path: str) -> None:
         self._service = service
+        self._door = door
         self._pace = pace
         self._signals_path = signals_path
 
@@ -70,7 +73,7 @@ class Handlers:
         visitor = Visitor(rater, token, conversation)
         return kept, turns or gr.skip(), self._keys(visitor)
 
-    def send(self, text: str, who: Who) -> Iterator[tuple[Any, Any, Any, Any]]:
+    def send(self, text: str, who: Who, request: gr.Request) -> Iterator[tuple[Any, Any, Any, Any]]:
         """A question was sent: show it at once, then its answer as it grows."""
         skip = gr.skip()
         if not text.strip():
@@ -79,10 +82,11 @@ class Handlers:
         turns: Turns = []
         visitor = None
         try:
-            visitor = self._visitor(who)
+            visitor = self._visitor(who, request)
             turns = self._turns(visitor.rater, visitor.conversation)
             if self._service.answering(visitor.rater, visitor.conversation):
                 raise StillAnswering  # noqa: TRY301 - below, what was typed comes back
+            self._door.spend(visitor.rater, request, ANSWER)
             asked = [*turns, {"role": "user", "content": text, "metadata": _metadata("", {})}]
             kept = {"token": visitor.token, "conversation": visitor.conversation}
             busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
@@ -96,11 +100,14 @@ class Handlers:
             stored = len(now) > len(turns)
             yield now, skip if stored else gr.Textbox(value=text), skip, skip
 
-    def regenerate(self, who: Who, event: gr.EventData) -> Iterator[tuple[Any, Any]]:
+    def regenerate(
+        self, who: Who, event: gr.EventData, request: gr.Request
+    ) -> Iterator[tuple[Any, Any]]:
         """Another draft was asked for, or the first answer to a question that has none."""
         message = str(event._data.get("message"))
         try:
-            visitor = self._visitor(who)
+            visitor = self._visitor(who, request)
+            self._door.spend(visitor.rater, request, ANSWER)
             before = _up_to_question(self._turns(visitor.rater, visitor.conversation), message)
             yield [*before, _pending()], gr.Textbox(submit_btn=False, stop_btn=True)
             for draft in self._pace.thin(self._service.regenerate(visitor.rater, message)):
@@ -162,13 +169,13 @@ class Handlers:
             self.stop(who)
         return {"token": token, "conversation": None} if token else None
 
-    def _visitor(self, who: Who) -> Visitor:
+    def _visitor(self, who: Who, request: gr.Request) -> Visitor:
         """Return who this is, making a rater and a conversation where there are none any more or yet."""
         token, conversation = _parts(who)
         try:
             rater = self._service.rater(token)
         except BadToken:
-            started = self._service.start()
+            started = self._door.start(request)
             return Visitor(started.rater, started.token, started.conversation)
         if not conversation or not self._service.has(rater, conversation):
             started = self._service.start(token)

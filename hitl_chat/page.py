@@ -7,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 from hitl_chat import api
+from hitl_chat.door import Door
 from hitl_chat.guard import Owner
 from hitl_chat.handlers import Handlers
 from hitl_chat.pacing import Pace
@@ -30,13 +31,14 @@ STATUS = """<details id="learning">
 BRIDGE = "window.hitl.connect(trigger); window.hitlStatus.look()"
 
 
-def build(service: Service, owner: Owner, secret: bytes) -> gr.Blocks:
+def build(service: Service, door: Door, owner: Owner, secret: bytes) -> gr.Blocks:
     """Return the page with its named endpoints; nothing runs yet."""
     pace = Pace()
     page = gr.Blocks(title=TITLE, fill_height=True, delete_cache=(3600, 3600))
     with page:
-        api.endpoints(service, owner, pace)  # first, so that no handler takes a promised name
-        _wire(page, Handlers(service, pace, api.SIGNALS_PATH), _storage_secret(secret))
+        api.endpoints(service, door, owner, pace)  # first, so that no handler takes a promised name
+        handlers = Handlers(service, door, pace, api.SIGNALS_PATH)
+        _wire(page, handlers, _storage_secret(secret))
     return page
 
 

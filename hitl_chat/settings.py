@@ -15,6 +15,7 @@ from storage.home import Home
 
 ENGINES = ("auto", "llamacpp", "transformers", "openai")
 SOME_URL = "http://127.0.0.1:8000/v1"
+MOST_ACTS = 10_000
 SECRET_FILE = "secret.key"  # noqa: S105 - the name of a file
 
 
@@ -59,6 +60,22 @@ SETTINGS = (
         "HITL_COMPARISONS",
         "2",
         "How often a conversation is asked to compare two drafts, 0 (never) to 20.",
+    ),
+    Setting(
+        "HITL_PERSON_LIMIT",
+        "30",
+        "Answers that a person may ask for in a minute, up to 10000; four times as much feedback. "
+        "0 for no limit.",
+    ),
+    Setting(
+        "HITL_ADDRESS_LIMIT",
+        "120",
+        "The same for all people of one address together, and new people in an hour.",
+    ),
+    Setting(
+        "HITL_PROXIES",
+        "",
+        "Proxies before the app that add to X-Forwarded-For, 0 to 9; left out, 1 on a Space, else 0.",
     ),
     Setting("HITL_ADMIN_PASSWORD", "", "Password of the owner's page and of exports."),
     Setting(
@@ -105,6 +122,9 @@ class Settings:
     secret: bytes = field(repr=False)
     host: str
     port: int
+    person_limit: int
+    address_limit: int
+    proxies: int
     trial_share: float = 1.0
     comparisons: int = 2
     snapshots: Depot | None = None
@@ -131,6 +151,10 @@ class Settings:
         endpoint = _endpoint(given)
         trainer = _one_of(given, "HITL_TRAINER", ("on", "off")) == "on"
         port = _whole(given, "GRADIO_SERVER_PORT", 1, 65_535)
+        person_limit = _whole(given, "HITL_PERSON_LIMIT", 0, MOST_ACTS)
+        address_limit = _whole(given, "HITL_ADDRESS_LIMIT", 0, MOST_ACTS)
+        given["HITL_PROXIES"] = given["HITL_PROXIES"] or ("1" if _on_space(env) else "0")
+        proxies = _whole(given, "HITL_PROXIES", 0, 9)
         home = Home.from_env(env)
         home.prepare()
         return cls(
@@ -145,11 +169,19 @@ class Settings:
             secret=given["HITL_SECRET"].encode() or _own_secret(home.folder),
             host=given["GRADIO_SERVER_NAME"],
             port=port,
+            person_limit=person_limit,
+            address_limit=address_limit,
+            proxies=proxies,
             trial_share=trial_share,
             comparisons=_whole(given, "HITL_COMPARISONS", 0, 20),
             snapshots=_depot(given["HITL_SNAPSHOT_REPO"]),
             zero_gpu=zero_gpu,
         )
+
+
+def _on_space(env: Mapping[str, str]) -> bool:
+    """Tell whether this is a Hugging Face Space, as Gradio tells it."""
+    return env.get("SYSTEM") == "spaces"
 
 
 def _depot(name: str) -> Depot | None:

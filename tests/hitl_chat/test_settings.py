@@ -66,6 +66,9 @@ def test_values_that_are_given_are_taken(tmp_path: Path) -> None:
         ("HITL_TEMPERATURE", "hot", "Use a number, 0 to 2."),
         ("HITL_TEMPERATURE", "nan", "Use a number, 0 to 2."),
         ("HITL_TRIAL_SHARE", "0", "Use a number, 0.05 to 1."),
+        ("HITL_PERSON_LIMIT", "-1", "Use a whole number, 0 to 10000."),
+        ("HITL_ADDRESS_LIMIT", "10001", "Use a whole number, 0 to 10000."),
+        ("HITL_PROXIES", "10", "Use a whole number, 0 to 9."),
         ("GRADIO_SERVER_PORT", "70000", "Use a whole number, 1 to 65535."),
         ("GRADIO_SERVER_PORT", "9" * 5000, "Use a whole number, 1 to 65535."),
     ],
@@ -143,6 +146,12 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("in the way")
     with pytest.raises(HomeError, match="HITL_DATA_DIR"):
         read(tmp_path)
+
+
+def test_a_space_stands_behind_one_proxy_unless_told_otherwise(tmp_path: Path) -> None:
+    assert read(tmp_path).proxies == 0
+    assert read(tmp_path, SYSTEM="spaces").proxies == 1
+    assert read(tmp_path, SYSTEM="spaces", HITL_PROXIES="2").proxies == 2
 
 
 def test_every_setting_has_a_sentence() -> None:
