@@ -87,7 +87,7 @@ class App:
         self._watch = Watch(self.database, settings.home, self.service.loop.report_trial)
         self._erased = Erased(self.database, self.service.forget, recall)
         self._door = Door(self.service, settings)
-        self.page = page.build(self.service, self._door, self._owner(), settings.secret)
+        self.page = page.build(self.service, self._door, self._owner(), settings)
 
     def start(self) -> str:
         """Watch and follow what serves, start the trainer if asked to, serve; returns the address."""

@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -18,27 +17,18 @@ from hitl_chat.limits import ANSWER
 from hitl_chat.outward import CLEAR_ERRORS
 from hitl_chat.pacing import Pace
 from hitl_chat.service import BadToken, Draft, NotYours, Service, Shown, StillAnswering
+from hitl_chat.visitors import Visitor, Visitors, Who, aside_of, parts_of
 from storage import guidelines
+from storage.database import DatabaseBusy
 from storage.feedback import REASONS
 
 log = logging.getLogger(__name__)
 
-Who = dict[str, str | None] | None
-"""What the browser keeps: the rater's token and the open conversation."""
 Turns = list[dict[str, Any]]
 WRITING = {"writing": True}
 RECENT = 40
 """Messages that a page shows of a long conversation until it asks for all: Gradio draws every one
 of them anew with each word."""
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """Who sends an event, and where."""
-
-    rater: str
-    token: str
-    conversation: str
 
 
 class Handlers:
@@ -47,21 +37,26 @@ class Handlers:
     def __init__(self, service: Service, door: Door, pace: Pace, signals_path: str) -> None:
         self._service = service
         self._door = door
+        self._visitors = Visitors(service, door)
         self._pace = pace
         self._signals_path = signals_path
 
-    def load(self, who: Who) -> tuple[Any, Any, Any]:
+    def load(self, who: Who, profile: gr.OAuthProfile | None) -> tuple[Any, Any, Any]:
         """A page was opened: find its rater and conversation again, if there are any.
 
         A fast visitor's first question may be under way already, and this mustn't undo what it
         told the page: only what the browser can't know is sent.
         """
-        token, conversation = _parts(who)
+        kept = who
         try:
+            kept = self._visitors.arriving(who, profile)
+            token, conversation = parts_of(kept)
             rater = self._service.rater(token)
         except BadToken:
+            return gr.skip() if kept == who else kept, gr.skip(), gr.skip()
+        except DatabaseBusy as error:
+            _warn("Not signed in", error)
             return gr.skip(), gr.skip(), gr.skip()
-        kept: Any = gr.skip()
         turns: Turns = []
         if conversation:
             try:
@@ -69,11 +64,13 @@ class Handlers:
             except NotYours:
                 conversation = self._service.resume(rater) or ""
                 turns = self._turns(rater, conversation) if conversation else []
-                kept = {"token": token, "conversation": conversation}
-        visitor = Visitor(rater, token, conversation)
-        return kept, turns or gr.skip(), self._keys(visitor)
+        visitor = Visitor(rater, token, conversation, aside_of(kept))
+        known = (token, conversation) == parts_of(who)
+        return gr.skip() if known else visitor.kept(), turns or gr.skip(), self._keys(visitor)
 
-    def send(self, text: str, who: Who, request: gr.Request) -> Iterator[tuple[Any, Any, Any, Any]]:
+    def send(
+        self, text: str, who: Who, profile: gr.OAuthProfile | None, request: gr.Request
+    ) -> Iterator[tuple[Any, Any, Any, Any]]:
         """A question was sent: show it at once, then its answer as it grows."""
         skip = gr.skip()
         if not text.strip():
@@ -82,15 +79,14 @@ class Handlers:
         turns: Turns = []
         visitor = None
         try:
-            visitor = self._visitor(who, request)
+            visitor = self._visitors.sending(who, request, profile)
             turns = self._turns(visitor.rater, visitor.conversation)
             if self._service.answering(visitor.rater, visitor.conversation):
                 raise StillAnswering  # noqa: TRY301 - below, what was typed comes back
             self._door.spend(visitor.rater, request, ANSWER)
             asked = [*turns, {"role": "user", "content": text, "metadata": _metadata("", {})}]
-            kept = {"token": visitor.token, "conversation": visitor.conversation}
             busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
-            yield [*asked, _pending()], busy, kept, self._keys(visitor)
+            yield [*asked, _pending()], busy, visitor.kept(), self._keys(visitor)
             drafts = self._service.ask(visitor.rater, visitor.conversation, text)
             for draft in self._pace.thin(drafts):
                 yield [*asked, _growing(draft)], skip, skip, skip
@@ -106,7 +102,7 @@ class Handlers:
         """Another draft was asked for, or the first answer to a question that has none."""
         message = str(event._data.get("message"))
         try:
-            visitor = self._visitor(who, request)
+            visitor = self._visitors.sending(who, request, None)
             self._door.spend(visitor.rater, request, ANSWER)
             before = _up_to_question(self._turns(visitor.rater, visitor.conversation), message)
             yield [*before, _pending()], gr.Textbox(submit_btn=False, stop_btn=True)
@@ -117,7 +113,7 @@ class Handlers:
 
     def settle(self, who: Who) -> tuple[Any, Any]:
         """An answer is over, however it ended: show what is stored, unless another one is written."""
-        token, conversation = _parts(who)
+        token, conversation = parts_of(who)
         with suppress(BadToken, NotYours):
             if conversation and self._service.answering(self._service.rater(token), conversation):
                 return gr.skip(), gr.skip()
@@ -125,7 +121,7 @@ class Handlers:
 
     def show(self, who: Who, limit: int | None = RECENT) -> Turns:
         """Read the open conversation back."""
-        token, conversation = _parts(who)
+        token, conversation = parts_of(who)
         try:
             rater = self._service.rater(token)
             return self._turns(rater, conversation, limit) if conversation else []
@@ -134,7 +130,7 @@ class Handlers:
 
     def stop(self, who: Who) -> None:
         """Stop was pressed; the stream ends by itself."""
-        token, conversation = _parts(who)
+        token, conversation = parts_of(who)
         if conversation:
             with suppress(BadToken):  # a stranger here has nothing that could be stopped
                 self._service.stop(self._service.rater(token), conversation)
@@ -143,7 +139,7 @@ class Handlers:
         """Another draft of an answer was looked at, or the page wants what is stored, or all of it."""
         message = event._data.get("message")
         if message:
-            token, _ = _parts(who)
+            token, _ = parts_of(who)
             try:
                 self._service.pick_draft(self._service.rater(token), str(message))
             except CLEAR_ERRORS as error:
@@ -152,7 +148,7 @@ class Handlers:
 
     def undo(self, text: str, who: Who) -> tuple[Turns, Any]:
         """Take the last question back into the box, unless something is being typed there."""
-        token, conversation = _parts(who)
+        token, conversation = parts_of(who)
         asked = ""
         if conversation:
             try:
@@ -164,23 +160,10 @@ class Handlers:
 
     def fresh(self, who: Who) -> Who:
         """Start over. The conversation gets its row with its first question."""
-        token, conversation = _parts(who)
+        token, conversation = parts_of(who)
         if conversation:
             self.stop(who)
-        return {"token": token, "conversation": None} if token else None
-
-    def _visitor(self, who: Who, request: gr.Request) -> Visitor:
-        """Return who this is, making a rater and a conversation where there are none any more or yet."""
-        token, conversation = _parts(who)
-        try:
-            rater = self._service.rater(token)
-        except BadToken:
-            started = self._door.start(request)
-            return Visitor(started.rater, started.token, started.conversation)
-        if not conversation or not self._service.has(rater, conversation):
-            started = self._service.start(token)
-            return Visitor(started.rater, started.token, started.conversation)
-        return Visitor(rater, token, conversation)
+        return Visitor("", token, "", aside_of(who)).kept() if token else None
 
     def _turns(self, rater: str, conversation: str, limit: int | None = RECENT) -> Turns:
         shown = self._service.show(rater, conversation)
@@ -198,18 +181,9 @@ class Handlers:
             ],
             "signals": self._signals_path,
             "token": visitor.token,
+            "account": visitor.aside is not None,
             "page": self._service.page_token(visitor.rater),
         }
-
-
-def _parts(who: Who) -> tuple[str, str]:
-    """Return token and conversation; the browser may have stored anything."""
-    kept = who if isinstance(who, dict) else {}
-    token, conversation = kept.get("token"), kept.get("conversation")
-    return (
-        token if isinstance(token, str) else "",
-        conversation if isinstance(conversation, str) else "",
-    )
 
 
 def _metadata(message: str, facts: dict[str, Any]) -> dict[str, str]:

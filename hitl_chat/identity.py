@@ -1,4 +1,4 @@
-"""Who is rating: a signed random id. Knows no table; whether the rater still exists is asked elsewhere.
+"""Who is rating: a signed id. Knows no table; whether the rater still exists is asked elsewhere.
 
 A token is `claims.mac`. Its purpose is part of what is signed, so a page's token, which travels
 in beacons, can't be used to speak for the rater. `session_hash` is chosen by the browser and
@@ -54,6 +54,11 @@ class Identity:
             BadToken: it isn't one of ours.
         """
         return str(self._verify("rater", token)["r"])
+
+    def account(self, subject: str, turn: int) -> str:
+        """Return the id of the rater who signs in as `subject`; `turn` counts those before it."""
+        signed = f"account.{turn}.{subject}".encode("utf-8", "replace")
+        return hmac.new(self._secret, signed, hashlib.sha256).hexdigest()[:32]
 
     def sign_page(self, rater: str) -> str:
         """Return a token for one load of a page."""

@@ -12,6 +12,7 @@ from hitl_chat.guard import Owner
 from hitl_chat.handlers import Handlers
 from hitl_chat.pacing import Pace
 from hitl_chat.service import Service
+from hitl_chat.settings import Settings
 
 TITLE = "Chat that learns"
 STORAGE_KEY = "hitl-chat"
@@ -31,22 +32,31 @@ STATUS = """<details id="learning">
 BRIDGE = "window.hitl.connect(trigger); window.hitlStatus.look()"
 
 
-def build(service: Service, door: Door, owner: Owner, secret: bytes) -> gr.Blocks:
+def build(service: Service, door: Door, owner: Owner, settings: Settings) -> gr.Blocks:
     """Return the page with its named endpoints; nothing runs yet."""
     pace = Pace()
     page = gr.Blocks(title=TITLE, fill_height=True, delete_cache=(3600, 3600))
     with page:
         api.endpoints(service, door, owner, pace)  # first, so that no handler takes a promised name
         handlers = Handlers(service, door, pace, api.SIGNALS_PATH)
-        _wire(page, handlers, _storage_secret(secret))
+        _wire(page, handlers, settings)
     return page
 
 
-def _wire(page: gr.Blocks, handlers: Handlers, secret: str) -> None:
-    who = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=secret)
+def _wire(page: gr.Blocks, handlers: Handlers, settings: Settings) -> None:
+    who = gr.BrowserState(None, storage_key=STORAGE_KEY, secret=_storage_secret(settings.secret))
     keys = gr.JSON(visible=False)
     with gr.Row(elem_id="top"):
         gr.HTML(TOP)
+        if settings.sign_in:  # it also makes Gradio serve /login and /logout
+            gr.LoginButton(
+                "Sign in",
+                "Sign out ({})",
+                variant="secondary",
+                size="sm",
+                icon=None,
+                elem_id="sign-in",
+            )
         new = gr.Button("New conversation", elem_id="new", size="sm")
     chat = gr.Chatbot(
         elem_id="chat",

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from hitl_chat import reading, signals, steps, tracing
+from hitl_chat.accounts import Accounts
 from hitl_chat.answers import Answers, Draft, StillAnswering
 from hitl_chat.asking import Asking
 from hitl_chat.engines.protocol import Engine, Sampling, Turn
@@ -69,6 +70,7 @@ class Service:
         self.loop = Loop(database, engine, settings, train_after)
         self.explainer = explainer
         self.personal = Personal(database, settings.home)
+        self.accounts = Accounts(database, self.identity)
         self._fleeting = Fleeting()
         self._asking = Asking(settings.home.head, settings.comparisons)
 

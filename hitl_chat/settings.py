@@ -16,6 +16,8 @@ from storage.home import Home
 ENGINES = ("auto", "llamacpp", "transformers", "openai")
 SOME_URL = "http://127.0.0.1:8000/v1"
 MOST_ACTS = 10_000
+OAUTH = ("OAUTH_CLIENT_ID", "OAUTH_CLIENT_SECRET", "OAUTH_SCOPES", "OPENID_PROVIDER_URL")
+"""What a Space with `hf_oauth: true` sets; Gradio reads them."""
 SECRET_FILE = "secret.key"  # noqa: S105 - the name of a file
 
 
@@ -125,6 +127,7 @@ class Settings:
     person_limit: int
     address_limit: int
     proxies: int
+    sign_in: bool
     trial_share: float = 1.0
     comparisons: int = 2
     snapshots: Depot | None = None
@@ -172,6 +175,8 @@ class Settings:
             person_limit=person_limit,
             address_limit=address_limit,
             proxies=proxies,
+            # Elsewhere Gradio signs everyone in as the machine's own account.
+            sign_in=_on_space(env) and all(env.get(name) for name in OAUTH),
             trial_share=trial_share,
             comparisons=_whole(given, "HITL_COMPARISONS", 0, 20),
             snapshots=_depot(given["HITL_SNAPSHOT_REPO"]),
@@ -181,7 +186,7 @@ class Settings:
 
 def _on_space(env: Mapping[str, str]) -> bool:
     """Tell whether this is a Hugging Face Space, as Gradio tells it."""
-    return env.get("SYSTEM") == "spaces"
+    return env.get("SYSTEM") == "spaces" and bool(env.get("SPACE_ID"))
 
 
 def _depot(name: str) -> Depot | None:

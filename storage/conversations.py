@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
-from storage.models import Conversation, Message, Rater
+from storage.models import Conversation, Message, Rater, new_id
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -23,9 +23,9 @@ class NotYours(LookupError):
 # Who
 
 
-def add_rater(s: Session) -> Rater:
-    """Make a new rater."""
-    rater = Rater()
+def add_rater(s: Session, rater_id: str | None = None) -> Rater:
+    """Make a new rater, by default with a random id."""
+    rater = Rater(id=rater_id or new_id())
     s.add(rater)
     s.flush()
     return rater

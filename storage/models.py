@@ -65,7 +65,7 @@ def now() -> datetime:
 
 
 class Rater(Base):
-    """A person, known only by a signed random id."""
+    """A person, known only by a signed id: random, or made from the account that they sign in with."""
 
     __tablename__ = "raters"
 
@@ -88,7 +88,7 @@ class Consent(Base):
 
 
 class Erasure(Base):
-    """Someone was erased. Their random id says nothing any more, but an old backup may hold them."""
+    """Someone was erased. Their id says nothing any more, but an old backup may hold them."""
 
     __tablename__ = "erasures"
     __table_args__ = NEVER_REUSED

@@ -45,8 +45,7 @@ def erase(database: Database, home: Home, rater_id: str, *, known: bool = False)
     """
 
     def work(s: Session) -> tuple[int, list[str]]:
-        before = s.scalar(select(Erasure).where(Erasure.rater_id == rater_id).limit(1))
-        if not before and not conversations.has_rater(s, rater_id):
+        if not was_erased(s, rater_id) and not conversations.has_rater(s, rater_id):
             raise ValueError(f"No rater '{rater_id}'. The page shows each person their own number.")
         row = Erasure(rater_id=rater_id, cycles=person.readers(s, rater_id))
         s.add(row)
@@ -58,6 +57,11 @@ def erase(database: Database, home: Home, rater_id: str, *, known: bool = False)
         erasure, versions = database.write(work)
         _clear(database, home, erasure)
     return versions
+
+
+def was_erased(s: Session, rater_id: str) -> bool:
+    """Tell whether this person was erased before."""
+    return s.scalar(select(Erasure).where(Erasure.rater_id == rater_id).limit(1)) is not None
 
 
 def finish(database: Database, home: Home) -> None:

@@ -43,7 +43,7 @@ def test_the_tree_at_the_end_names_every_module_and_nothing_else() -> None:
 
 def test_the_space_runs_the_gradio_that_is_pinned() -> None:
     (version,) = re.findall(r"^sdk_version: (.*)$", README, re.MULTILINE)
-    assert f"gradio=={version}\n" in REQUIREMENTS
+    assert f"gradio[oauth]=={version}\n" in REQUIREMENTS
     assert re.search(r"^app_file: app\.py$", README, re.MULTILINE)
 
 

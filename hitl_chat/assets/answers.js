@@ -201,12 +201,21 @@
       if (el && say(el.textContent.trim()) !== el.textContent.trim()) el.textContent = say(el.textContent.trim());
     }
     if (area) area.placeholder = say(area.placeholder);
+    sign();
+  }
+  function sign() {                            // in its own text: Gradio writes the name there later
+    const button = document.querySelector('#sign-in'), text = button && [...button.childNodes].find(n => n.nodeType === 3 && n.data.trim());
+    if (!text) return;
+    const out = text.data.trim().match(/^Sign out \((.*)\)$/s);
+    const said = out ? say('Sign out ({name})', { name: out[1] }) : say(text.data.trim());
+    if (text.data.trim() !== said) text.data = said;
+    button.title = /^(Sign in|登录)$/.test(said) ? say('Sign in with Hugging Face') : said;
   }
   function watch() {                           // parts of the page may come in any order
     const [chat, box, top] = ['#chat', '#box', '#top'].map(part => document.querySelector(part));
     if (!chat || !box || !top) return setTimeout(watch, 50);
     new MutationObserver(label).observe(box, { childList: true, subtree: true });
-    new MutationObserver(translate).observe(top, { childList: true, subtree: true });
+    new MutationObserver(translate).observe(top, { childList: true, subtree: true, characterData: true });
     label(); translate();
     new MutationObserver(plan).observe(chat, { childList: true, subtree: true });
     plan();

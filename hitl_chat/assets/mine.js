@@ -8,7 +8,7 @@
     ['train', 'Let the model learn from them', 'Off: no training reads them any more. What it has learned stays learned.'],
     ['publish', 'Let them be published', 'On: they may be part of a public data set, without your name.'],
   ];
-  let token = '', said = null;
+  let token = '', account = false, said = null;
 
   const panel = () => document.querySelector('#mine > div');
   const tell = (text, wrong) => { said.textContent = text; said.classList.toggle('wrong', Boolean(wrong)); };
@@ -32,7 +32,9 @@
   }
   async function erase() {
     if (!confirm(say('Erase everything that is stored of you? This can not be undone.'))) return;
-    if (await attempt(() => call('erase', token))) { localStorage.removeItem(KEPT); location.reload(); }
+    if (!await attempt(() => call('erase', token))) return;
+    if (!account) localStorage.removeItem(KEPT);  // beside an account's it holds who they were before
+    location.reload();
   }
   function choices(mine) {
     const boxes = {};
@@ -55,7 +57,8 @@
       ? say('Versions that learned from you: {versions}. That can not be taken out of them.', { versions: mine.learned.join(', ') })
       : say('No version has learned from you so far.');
     said = make('p', { role: 'status' });
-    panel().replaceChildren(make('p', {}, counts), make('p', {}, learned), ...choices(mine),
+    const whose = account ? [make('p', {}, say('You are signed in: this is what your account chatted, the same on every device. What was chatted here before comes back when you sign out.'))] : [];
+    panel().replaceChildren(...whose, make('p', {}, counts), make('p', {}, learned), ...choices(mine),
       make('div', { cls: 'ends' }, link('Download my data', async () => {
         const all = await attempt(() => call('everything', token));
         if (all) save(all);
@@ -80,5 +83,5 @@
     const open = event.key === 'Escape' && document.querySelector('#mine[open]');
     if (open) { open.open = false; open.querySelector('summary').focus(); }
   });
-  window.hitlMine = { init(keys) { token = keys.token; const name = document.querySelector('#mine summary'); if (name) name.textContent = say('Your data'); } };
+  window.hitlMine = { init(keys) { token = keys.token; account = Boolean(keys.account); const name = document.querySelector('#mine summary'); if (name) name.textContent = say('Your data'); } };
 })();

@@ -71,6 +71,8 @@
     'Stored of you: {conversations} conversations, {messages} messages, {feedback} ratings and edits, {signals} traces of reading.': '关于你保存了:{conversations} 个对话、{messages} 条消息、{feedback} 条评价和修改、{signals} 条阅读痕迹。',
     'Versions that learned from you: {versions}. That can not be taken out of them.': '从你这里学习过的版本:{versions}。学到的无法取出。',
     'No version has learned from you so far.': '还没有版本从你这里学习过。', 'Download my data': '下载我的数据', 'Erase me': '删除我',
+    'Sign in': '登录', 'Sign in with Hugging Face': '用 Hugging Face 登录', 'Sign out ({name})': '退出({name})',
+    'You are signed in: this is what your account chatted, the same on every device. What was chatted here before comes back when you sign out.': '你已登录:这些是你的账号的对话,在每台设备上都一样。之前在这里的对话会在退出后回来。',
     'Your number here: {rater}': '你在这里的编号:{rater}',
     'Nothing is stored of you yet. Your first question is stored, and the model learns from what you say about answers.': '还没有保存关于你的任何内容。你的第一个问题会被保存,模型会从你对回答的评价中学习。',
   };

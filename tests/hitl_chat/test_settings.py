@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from hitl_chat.settings import SECRET_FILE, SETTINGS, Endpoint, Settings, SettingsError
+from hitl_chat.settings import OAUTH, SECRET_FILE, SETTINGS, Endpoint, Settings, SettingsError
 from storage.home import HomeError
 
 
@@ -148,10 +148,23 @@ def test_a_data_folder_that_is_a_file_is_refused(tmp_path: Path) -> None:
         read(tmp_path)
 
 
+SPACE = {"SYSTEM": "spaces", "SPACE_ID": "me/chat"}
+
+
 def test_a_space_stands_behind_one_proxy_unless_told_otherwise(tmp_path: Path) -> None:
     assert read(tmp_path).proxies == 0
-    assert read(tmp_path, SYSTEM="spaces").proxies == 1
-    assert read(tmp_path, SYSTEM="spaces", HITL_PROXIES="2").proxies == 2
+    assert read(tmp_path, **SPACE).proxies == 1
+    assert read(tmp_path, **SPACE, HITL_PROXIES="2").proxies == 2
+
+
+def test_people_sign_in_where_the_space_has_oauth_and_nowhere_else(tmp_path: Path) -> None:
+    oauth = dict.fromkeys(OAUTH, "something")
+    assert read(tmp_path, **SPACE, **oauth).sign_in
+    assert not read(tmp_path, **oauth).sign_in
+    assert not read(tmp_path, SYSTEM="spaces", **oauth).sign_in
+    assert not read(tmp_path, **SPACE).sign_in
+    for name in OAUTH:  # with an empty client secret everyone could sign Gradio's cookies
+        assert not read(tmp_path, **SPACE, **{**oauth, name: ""}).sign_in
 
 
 def test_every_setting_has_a_sentence() -> None:

@@ -1,0 +1,106 @@
+"""Whom a browser speaks for: what it keeps of that, and what signing in and out make of it.
+
+Who signs in goes on as the rater of their account, the same on every device. What the browser kept
+until then is put aside in the browser itself and comes back when they sign out.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from hitl_chat.door import Door
+from hitl_chat.service import BadToken, Service
+
+Who = dict[str, Any] | None
+"""What the browser keeps: the rater's token and the open conversation; signed in, also the same of
+before as `aside`. It may be anything: the browser is the visitor's."""
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who sends an event, and where; `aside` is None unless they are signed in."""
+
+    rater: str
+    token: str
+    conversation: str
+    aside: Who = None
+
+    def kept(self) -> Who:
+        """Return what the browser shall keep."""
+        kept = {"token": self.token, "conversation": self.conversation}
+        return kept if self.aside is None else {**kept, "aside": self.aside}
+
+
+class Visitors:
+    """Finds out who somebody is, and makes those who are new."""
+
+    def __init__(self, service: Service, door: Door) -> None:
+        self._service = service
+        self._door = door
+
+    def arriving(self, who: Who, profile: gr.OAuthProfile | None) -> Who:
+        """Return what a browser that opens the page shall keep from now on."""
+        if profile:
+            return self._signed_in(who, str(profile["sub"]))
+        aside = aside_of(who)
+        return who if aside is None else aside
+
+    def sending(self, who: Who, request: gr.Request, profile: gr.OAuthProfile | None) -> Visitor:
+        """Return who sends this, making a rater and a conversation where there are none any more or yet.
+
+        A session that has expired meanwhile signs nobody out before their page is loaded again.
+
+        Raises:
+            TooMuch: too many new people come from there.
+        """
+        kept = self._signed_in(who, str(profile["sub"])) if profile else who
+        token, conversation = parts_of(kept)
+        aside = aside_of(kept)
+        rater = self._rater(token)
+        if rater is None:
+            if aside:  # the account was erased
+                return self.sending(aside, request, None)
+            started = self._door.start(request)
+            return Visitor(started.rater, started.token, started.conversation)
+        if not conversation or not self._service.has(rater, conversation):
+            started = self._service.start(token)
+            return Visitor(started.rater, started.token, started.conversation, aside)
+        return Visitor(rater, token, conversation, aside)
+
+    def _signed_in(self, who: Who, subject: str) -> Who:
+        aside = aside_of(who)
+        before = _parts_alone(who) if aside is None else aside
+        rater = self._service.accounts.rater(subject, self._rater(parts_of(before)[0]))
+        if aside is not None and self._rater(parts_of(who)[0]) == rater:
+            return who
+        token = self._service.identity.sign_rater(rater)
+        return Visitor(rater, token, self._service.resume(rater) or "", before).kept()
+
+    def _rater(self, token: str) -> str | None:
+        try:
+            return self._service.rater(token)
+        except BadToken:
+            return None
+
+
+def parts_of(who: Who) -> tuple[str, str]:
+    """Return token and conversation."""
+    kept = who if isinstance(who, dict) else {}
+    token, conversation = kept.get("token"), kept.get("conversation")
+    return (
+        token if isinstance(token, str) else "",
+        conversation if isinstance(conversation, str) else "",
+    )
+
+
+def aside_of(who: Who) -> Who:
+    """Return what was put aside; None unless somebody is signed in."""
+    aside = who.get("aside") if isinstance(who, dict) else None
+    return _parts_alone(aside) if isinstance(aside, dict) else None
+
+
+def _parts_alone(who: Who) -> dict[str, str]:
+    """Leave out what else is there: Gradio's own '__type__', which would make an update of it."""
+    token, conversation = parts_of(who)
+    return {"token": token, "conversation": conversation}
