@@ -66,6 +66,9 @@ class Review:
                 with gr.Row():
                     out = gr.Button("Exclude", size="sm")
                     back = gr.Button("Restore", size="sm")
+                with gr.Row():
+                    all_out = gr.Button("Exclude all of this rater's", size="sm")
+                    all_back = gr.Button("Restore all of this rater's", size="sm")
                 own = gr.Radio(list(OWN), label="Your own rating, to hold raters against")
 
         self.load(self._words.submit, self._kind.change, newest.click)
@@ -76,8 +79,11 @@ class Review:
         why.click(self._explain, self._found, [words, looking], **PRIVATE)
         looking.tick(self._explain, self._found, [words, looking], **READ)
         read.success(None, None, None, js=INTO_VIEW, **READ)
-        out.click(self._exclude, [self._found, reason], [context, reason], **PRIVATE)
+        chosen = [self._found, reason]
+        out.click(self._exclude, chosen, [context, reason], **PRIVATE)
         back.click(self._restore, self._found, context, **PRIVATE)
+        all_out.click(self._exclude_rater, chosen, [context, reason], **PRIVATE)
+        all_back.click(self._restore_rater, self._found, context, **PRIVATE)
         own.input(self._judge, [self._found, own], context, **PRIVATE)
 
     def load(self, *events: Any) -> None:  # noqa: ANN401 - Gradio's listeners
@@ -127,19 +133,35 @@ class Review:
     def _restore(self, message: str | None) -> Any:  # noqa: ANN401 - a Gradio update
         return self._decide(message, reviews.restore) or gr.skip()
 
+    def _exclude_rater(self, message: str | None, reason: str) -> tuple[Any, str]:
+        told = "{} more answers of this rater are excluded. What they get from now on isn't."
+        done = self._decide(message, lambda s, one: reviews.exclude_rater(s, one, reason), told)
+        return (gr.skip(), reason) if done is None else (done, "")
+
+    def _restore_rater(self, message: str | None) -> Any:  # noqa: ANN401 - a Gradio update
+        told = "{} answers of this rater count again."
+        return self._decide(message, reviews.restore_rater, told) or gr.skip()
+
     def _judge(self, message: str | None, own: str) -> Any:  # noqa: ANN401 - a Gradio update
         return self._decide(message, lambda s, one: reviews.judge(s, one, OWN[own])) or gr.skip()
 
-    def _decide(self, message: str | None, work: Callable[[Session, str], None]) -> str | None:
-        """Store a decision; returns the answer as it stands then, or None if nothing was stored."""
+    def _decide(
+        self, message: str | None, work: Callable[[Session, str], object], told: str = ""
+    ) -> str | None:
+        """Store a decision; returns the answer as it stands then, or None if nothing was stored.
+
+        `told` is shown with what `work` gives.
+        """
         if not message:
             gr.Warning("Choose an answer first.", title="Nothing changed")
             return None
         try:
-            self._database.write(lambda s: work(s, message))
+            done = self._database.write(lambda s: work(s, message))
         except (ValueError, DatabaseBusy) as error:
             gr.Warning(html.escape(str(error)), title="Nothing changed")
             return None
+        if told:
+            gr.Info(told.format(done))
         return self._read(message)[0]
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from storage.models import Feedback, Message, Review, Signal
+from storage.models import Conversation, Feedback, Message, Review, Signal
 
 EXCLUSION, GOLD = "exclusion", "gold"
 MAX_REASON = 500
@@ -44,6 +44,34 @@ def restore(s: Session, message_id: str) -> None:
         ValueError: not an answer.
     """
     _add(s, message_id, EXCLUSION, 0)
+
+
+def exclude_rater(s: Session, message_id: str, reason: str) -> int:
+    """Leave out what was said and done about each answer that the rater of this one has by now.
+
+    Those that are excluded already keep their reason. Returns how many more it are.
+
+    Raises:
+        ValueError: as `exclude`.
+    """
+    out = set(s.scalars(excluded()))
+    others = [answer for answer in _answers_of_its_rater(s, message_id) if answer not in out]
+    for answer in others:
+        exclude(s, answer, reason)
+    return len(others)
+
+
+def restore_rater(s: Session, message_id: str) -> int:
+    """Let what was said about the answers of this one's rater count again; returns how many it are.
+
+    Raises:
+        ValueError: not an answer.
+    """
+    out = set(s.scalars(excluded()))
+    theirs = [answer for answer in _answers_of_its_rater(s, message_id) if answer in out]
+    for answer in theirs:
+        restore(s, answer)
+    return len(theirs)
 
 
 def judge(s: Session, message_id: str, value: int) -> None:
@@ -84,14 +112,30 @@ def counts(row: type[Feedback] | type[Signal]) -> ColumnElement[bool]:
     return kept
 
 
+def _answers_of_its_rater(s: Session, message_id: str) -> list[str]:
+    """Return the answers in all conversations of whoever got this one."""
+    here = _answer(s, message_id).conversation_id
+    rater = select(Conversation.rater_id).where(Conversation.id == here).scalar_subquery()
+    theirs = select(Conversation.id).where(Conversation.rater_id == rater)
+    answers = select(Message.id).where(
+        Message.conversation_id.in_(theirs), Message.role == "assistant"
+    )
+    return list(s.scalars(answers.order_by(Message.created_at, Message.id)))
+
+
 def _newest(kind: str) -> Select[Review]:
     newest = select(func.max(Review.id)).where(Review.kind == kind).group_by(Review.message_id)
     return select(Review).where(Review.id.in_(newest))
 
 
 def _add(s: Session, message_id: str, kind: str, value: int, reason: str = "") -> None:
+    message = _answer(s, message_id)
+    s.add(Review(message_id=message.id, kind=kind, value=value, reason=reason))
+    s.flush()
+
+
+def _answer(s: Session, message_id: str) -> Message:
     message = s.get(Message, message_id)
     if message is None or message.role != "assistant":
         raise ValueError("There is no such answer any more. Look again.")
-    s.add(Review(message_id=message_id, kind=kind, value=value, reason=reason))
-    s.flush()
+    return message

@@ -141,3 +141,43 @@ def test_reviews_go_with_the_answer_they_are_about(database: Database, person: P
     database.write(forget)
     with database.read() as session:
         assert session.scalars(select(Review)).all() == []
+
+
+def test_all_that_one_rater_said_is_left_out_and_comes_back(
+    database: Database, person: Person
+) -> None:
+    other = Person(database)
+    theirs = other.ask("Hi", "Hello")[0]
+    other.rate(theirs, 1)
+    first, second = person.ask("Hi", "Spam")[0], person.ask("And?", "More spam")[0]
+    person.rate(first, 1)
+    person.rate(second, -1)
+    assert database.write(lambda s: reviews.exclude_rater(s, first.id, "a flooder")) == 2
+    assert rated(database) == {theirs.id: 1}
+    later = person.ask("Still here", "Yes")[0]
+    person.rate(later, 1)
+    assert rated(database) == {theirs.id: 1, later.id: 1}
+    assert database.write(lambda s: reviews.restore_rater(s, second.id)) == 2
+    assert rated(database) == {theirs.id: 1, first.id: 1, second.id: -1, later.id: 1}
+
+
+def test_an_answer_that_was_excluded_for_itself_keeps_its_reason(
+    database: Database, person: Person
+) -> None:
+    first, second = person.ask("Hi", "Spam")[0], person.ask("And?", "More spam")[0]
+    database.write(lambda s: reviews.exclude(s, first.id, "spam"))
+    assert database.write(lambda s: reviews.exclude_rater(s, second.id, "a flooder")) == 1
+    assert decided(database, first).excluded == "spam"
+    assert decided(database, second).excluded == "a flooder"
+
+
+def test_a_rater_is_not_excluded_without_a_reason_or_for_a_question(
+    database: Database, person: Person
+) -> None:
+    answer = person.ask("Hi", "Hello")[0]
+    question = person.say("And?")
+    with pytest.raises(ValueError, match="Give a reason"):
+        database.write(lambda s: reviews.exclude_rater(s, answer.id, " "))
+    with pytest.raises(ValueError, match="no such answer"):
+        database.write(lambda s: reviews.exclude_rater(s, question.id, "spam"))
+    assert decided(database, answer).excluded is None
