@@ -29,7 +29,7 @@ Shapes: B answers, T tokens of prompt and answer, D hidden size.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
@@ -156,12 +156,21 @@ def _tilt(
         return found
     while len(found) < TRIES and not course.passed:
         policy.restore(before)
-        bent = tilted.tilt(policy, rated.answers, worths, config, config.tilt_kl / course.dearness)
+        bent = tilted.tilt(policy, rated.answers, worths, _closer(config, course.dearness))
         found.append(tilted.learn(policy, rated.answers, bent, config))
         course.exam(goal.examine())
     if not course.passed:
         policy.restore(before)
     return found
+
+
+def _closer(config: TrainingConfig, dearness: float) -> TrainingConfig:
+    """Return settings for a tilt that stays so much closer to the base, less sure of words too."""
+    return replace(
+        config,
+        tilt_kl=config.tilt_kl / dearness,
+        tilt_sharpness=1 + (config.tilt_sharpness - 1) / dearness,
+    )
 
 
 def _picked(prompts: int, config: TrainingConfig, generator: torch.Generator) -> list[int]:

@@ -33,10 +33,8 @@ PRICES = (1e-4, 1e2)
 """Between which the price of a nat lies, in standard deviations of the score."""
 
 
-def tilt(
-    policy: Policy, answers: Answers, worths: Worths, config: TrainingConfig, kl: float
-) -> Tilt:
-    """Return the base bent to what is worth most within `kl` nats per token of it."""
+def tilt(policy: Policy, answers: Answers, worths: Worths, config: TrainingConfig) -> Tilt:
+    """Return the base bent to what is worth most within `tilt_kl` nats per token of it."""
     with torch.no_grad(), policy.as_reference():
         few = answers.rows(torch.randperm(len(answers))[:LOOKED_AT])
         hidden_ND, place_N = _states(policy, few)
@@ -46,7 +44,7 @@ def tilt(
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         bent = _at(math.exp(middle), worths, policy, config)
-        far = float(bent.distance(logits_NV, place_N[some]).mean()) > kl
+        far = float(bent.distance(logits_NV, place_N[some]).mean()) > config.tilt_kl
         low, high = (middle, high) if far else (low, middle)
     return _at(math.exp(high), worths, policy, config)
 

@@ -151,6 +151,12 @@ def test_tilts_come_closer_to_the_base_until_one_is_within_its_bounds(
     assert far[0] > far[1] > far[2] > 0
 
 
+def test_a_closer_tilt_is_less_sure_of_words_too(config: TrainingConfig) -> None:
+    closer = ppo._closer(replace(config, tilt_kl=0.3, tilt_sharpness=1.4), 2.0)
+    assert closer.tilt_kl == pytest.approx(0.15)
+    assert closer.tilt_sharpness == pytest.approx(1.2)
+
+
 def test_a_tilt_that_never_keeps_its_bounds_is_given_up(
     policy: Policy, config: TrainingConfig
 ) -> None:

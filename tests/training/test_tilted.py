@@ -29,8 +29,8 @@ def worths(policy: Policy) -> Worths:
 def test_the_bound_on_kl_is_used_up_and_kept(
     policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
 ) -> None:
-    plain = replace(config, tilt_sharpness=1.0)
-    bent = tilted.tilt(policy, answers, worths, plain, 0.05)
+    plain = replace(config, tilt_sharpness=1.0, tilt_kl=0.05)
+    bent = tilted.tilt(policy, answers, worths, plain)
     with torch.no_grad():
         hidden_ND, place_N = tilted._states(policy, answers)
         far = float(bent.distance(policy.logits(hidden_ND), place_N).mean())
@@ -46,7 +46,7 @@ def test_a_liked_word_becomes_likelier_and_the_policy_comes_close_to_what_was_as
     with torch.no_grad():
         before, _, _ = logprobs(policy, liked)
     quick = replace(config, tilt_steps=40, tilt_rate=1e-2, tilt_sharpness=1.0)
-    bent = tilted.tilt(policy, answers, worths, quick, 0.3)
+    bent = tilted.tilt(policy, answers, worths, replace(quick, tilt_kl=0.3))
     found = tilted.learn(policy, answers, bent, quick)
     with torch.no_grad():
         after, _, _ = logprobs(policy, liked)
