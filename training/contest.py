@@ -33,11 +33,10 @@ class Contest:
 
     def exam(self, yardstick: gate.Yardstick) -> Examine:
         """Return what tells how good the policy is by now."""
-        served = replace(yardstick.served, canaries={})
 
         def examine() -> float | None:
-            now = self._answers(self.config)
-            if now == served:
+            now = self._sample(self.config)
+            if replace(now, canaries=yardstick.served.canaries) == yardstick.served:
                 raise NothingLearnt("The candidate answers exactly as the served version does.")
             fits = all(check.passed for check in gate.manners(now, yardstick, self.config, ROOM))
             return sum(now.scores) / len(now.scores) if fits else None

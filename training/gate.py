@@ -111,8 +111,7 @@ def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Ve
         f"above 50% is needed) against the served version, "
         f"{_mean(served.scores):.3f} to {_mean(candidate.scores):.3f}.",
     )
-    kept = Check(not lost, f"Canary questions lost: {', '.join(lost) or 'none'}.")
-    checks = [better, *manners(candidate, yardstick, config), kept]
+    checks = [better, *manners(candidate, yardstick, config)]
     promote = all(check.passed for check in checks)
     figures = {
         "prompts": len(candidate.scores),
@@ -132,7 +131,7 @@ def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Ve
 def manners(
     candidate: Sample, yardstick: Yardstick, config: TrainingConfig, room: float = 1.0
 ) -> list[Check]:
-    """Check that a candidate still talks like the model it comes from, however much it is liked.
+    """Check that a candidate still talks and knows as before, however much it is liked.
 
     `room` is the share of each bound's room that it may use; of a ratio's, in logarithms.
     """
@@ -145,6 +144,7 @@ def manners(
     low = config.gate_length_low**room * lengths.low
     high = config.gate_length_high**room * lengths.high
     fewest, most = config.gate_distinct**room, room * config.gate_repeat
+    lost = canaries.lost(candidate.canaries, served.canaries)
     return [
         Check(
             math.isfinite(candidate.kl) and candidate.kl <= furthest,
@@ -162,6 +162,7 @@ def manners(
             f"Distinct bigrams are {distinct:.2f}x; at least {fewest:.3g}.",
         ),
         Check(repeated <= most, f"Repetition changed by {repeated:+.2f}; at most +{most:g}."),
+        Check(not lost, f"Canary questions lost: {', '.join(lost) or 'none'}."),
     ]
 
 

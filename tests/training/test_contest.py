@@ -56,6 +56,14 @@ def test_an_exam_gives_the_mean_score_or_none_out_of_bounds(contest: Contest) ->
     assert strict.exam(wide)() is None
 
 
+def test_an_exam_is_failed_where_a_canary_is_lost(contest: Contest) -> None:
+    yardstick = contest.served(AS_LONG, bare=True)
+    knew = replace(yardstick.served, canaries=dict.fromkeys(yardstick.served.canaries, 100.0))
+    wide = replace(yardstick, served=knew, lengths=replace(AS_LONG, low=0.0, high=100.0))
+    stray(contest.policy)
+    assert contest.exam(wide)() is None
+
+
 def test_the_verdict_is_given_on_fresh_answers(contest: Contest) -> None:
     yardstick = contest.served(AS_LONG, bare=True)
     verdict = contest.verdict(yardstick)
