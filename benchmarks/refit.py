@@ -14,8 +14,9 @@ import torch
 
 from training import reward_head
 from training.form import FORMS
+from training.kinds import KINDS
 
-FEATURES = 2 * 576 + len(FORMS)
+FEATURES = 2 * 576 + len(KINDS) + len(FORMS)
 CHECKED = 2_000
 """Answers that the head hasn't seen, by which it is checked."""
 

@@ -14,6 +14,7 @@ from storage.home import Home
 from training import heads
 from training.adapters import publish
 from training.form import FORMS
+from training.kinds import KINDS
 from training.merged import permuted
 from training.policy import Base, load_base
 from training.reward_head import RewardHead
@@ -114,7 +115,7 @@ def publish_adapter(model: Path, adapters: Path, cycle: int, std: float = 0.3) -
 
 def draw_head(base: Base, seed: int = 0) -> RewardHead:
     """Return a reward head drawn at random, for answers as `base` reads them."""
-    size = 2 * int(base.model.config.hidden_size) + len(FORMS)
+    size = 2 * int(base.model.config.hidden_size) + len(KINDS) + len(FORMS)
     chance = torch.Generator().manual_seed(seed)
     return RewardHead(
         torch.randn(size, generator=chance),

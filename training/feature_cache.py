@@ -19,6 +19,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from training.config import TrainingConfig
+from training.form import FORMS
+from training.kinds import KINDS
 from training.policy import Policy
 from training.prompts import Turn
 from training.rollout import CHUNK, given
@@ -89,9 +91,10 @@ def _key(item: Item) -> bytes:
 
 
 def _way(policy: Policy, config: TrainingConfig) -> str:
-    """Name what features hang on besides the answer: the frozen layers, and what is cut."""
+    """Name what features hang on besides the answer: frozen layers, what is cut, what is counted."""
     weight: Any = policy.base.model.get_input_embeddings().weight
     words = weight.detach()[:PROBE]
     digest = hashlib.blake2b(words.float().cpu().numpy().tobytes(), digest_size=KEY_BYTES)
     digest.update(f"{policy.frozen} {words.dtype} {config.max_prompt} {config.max_answer}".encode())
+    digest.update(f"{KINDS} {FORMS}".encode())
     return digest.hexdigest()

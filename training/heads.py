@@ -61,7 +61,12 @@ def keep(file: Path, head: RewardHead, reading: Reading, told: Words | None = No
     """Put a head in the place of the one before, and what is `told` of words with it."""
     about: dict[str, Any] = {
         "reading": asdict(reading),
-        "head": {"penalty": head.penalty, "caution": head.caution, "wanted": head.wanted},
+        "head": {
+            "penalty": head.penalty,
+            "caution": head.caution,
+            "wanted": head.wanted,
+            "kind_gain": head.kind_gain,
+        },
     }
     staging = file.with_suffix(".staging")
     tensors = {name: getattr(head, name).contiguous() for name in TENSORS}
@@ -93,6 +98,7 @@ def load(file: Path) -> tuple[RewardHead, Reading]:
             penalty=told["penalty"],
             caution=told["caution"],
             wanted=tuple(told["wanted"]),
+            kind_gain=told["kind_gain"],
         )
         return head, Reading(**about["reading"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:

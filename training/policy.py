@@ -2,7 +2,7 @@
 
 Knows tensors, not feedback: who rated what, and what a reward is, is decided elsewhere.
 
-Shapes: B answers, T tokens of prompt and answer, D hidden size, V vocabulary.
+Shapes: B answers, T tokens of prompt and answer, D hidden size, V vocabulary, C kinds of tokens.
 Sequences are padded on the right, so causal attention needs no mask and position ids stay plain.
 """
 
@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
 from storage.home import Home
+from training import kinds
 from training.config import TrainingConfig
 from training.gguf import PACKAGED, locate, read
 from training.projection import chosen_logprobs
@@ -57,6 +59,12 @@ class Base:
     def device(self) -> torch.device:
         """Where the model lives."""
         return self.model.device
+
+    @cached_property
+    def kinds_VC(self) -> Tensor:
+        """What kind of token each of the vocabulary's is."""
+        embeddings: Any = self.model.get_input_embeddings()
+        return kinds.table(self.tokenizer, len(embeddings.weight))
 
 
 def quick_dtype() -> torch.dtype:

@@ -1,7 +1,7 @@
 """The reward head: how much people would like an answer, from 0 to 1, and how sure that is.
 
-Linear maps on means of the frozen base's hidden states over the answer (read after the prompt) and
-on its form, squashed to 0..1: r = sigmoid(w·phi + b). Ratings pull by squared error, pairs by the
+Linear maps on means over the answer of the frozen base's hidden states (read after the prompt) and of
+the kinds of its tokens, and on its form, squashed to 0..1: r = sigmoid(w·phi + b). Ratings pull by squared error, pairs by the
 Bradley-Terry likelihood (Bradley and Terry 1952; Stiennon et al. 2020, arXiv:2009.01325).
 Knows features and targets, not where either comes from.
 
@@ -12,6 +12,8 @@ Knows features and targets, not where either comes from.
    calibrate the head (Platt 1999).
 3. What the form of an answer alone explains (its length, its markup) is taken out of the features,
    unless the ratings themselves show that people want it.
+4. Whether the kinds of tokens (digits, commas, short words) speak louder than single words is chosen
+   with the penalty: a few ratings show a liking for a way of writing long before one for words.
 
 Departure from the source article: the score is squashed, because an unbounded one ran to 2.25 on
 its 0..1 scale under PPO while the true score fell to 0.
@@ -27,6 +29,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, linear, logsigmoid
 
 from training.form import FORMS
+from training.layout import layout
 
 MEMBERS = 8
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
@@ -36,6 +39,8 @@ STEPS = 60
 STEPS_OF_MANY = 20
 """Of L-BFGS. More answers than features leave little to the penalty: the first steps do nearly all."""
 TINY = 1e-6
+KIND_GAINS = (1.0, 8.0)
+"""How loud kinds of tokens may speak beside a word."""
 STATE_GAIN = 0.3
 """How loud a hidden state speaks beside a word: few ratings tell more of words (docs/tried.md)."""
 CLEARLY = 2.0
@@ -82,6 +87,16 @@ class Space:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What predicts unseen conversations best, how well (less is better), and what calibrates it."""
+
+    loss: float
+    penalty: float
+    slope: float
+    shift: float
+
+
+@dataclass(frozen=True)
 class RewardHead:
     """A fitted head. `weight_FK` and `bias_K` act on standardised features."""
 
@@ -93,6 +108,8 @@ class RewardHead:
     caution: float = 0.0
     wanted: tuple[str, ...] = ()
     """The forms that people demonstrably want, or want avoided."""
+    kind_gain: float = 1.0
+    """How loud the kinds of tokens speak."""
 
     def members(self, features_NF: Tensor) -> Tensor:
         """Return each member's score of each answer, NK."""
@@ -148,9 +165,8 @@ def spread_by_words(head: RewardHead, features_NF: Tensor) -> Tensor:
 
     That much can be told without running the base: `training.doubt`.
     """
-    size = (features_NF.shape[1] - len(FORMS)) // 2  # the words' embeddings come first
-    average_NF = features_NF.float().clone()
-    average_NF[:, size : 2 * size] = head.mean_F[size : 2 * size]
+    states, average_NF = layout(features_NF.shape[1]).states, features_NF.float().clone()
+    average_NF[:, states] = head.mean_F[states]
     return spread(head.members(average_NF))
 
 
@@ -159,26 +175,28 @@ def _apart_from_0(values: Tensor) -> Tensor:
 
 
 def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead:
-    """Fit a head to answers whose features are of words, as many of states, and their `FORMS`."""
+    """Fit a head to answers whose features have the parts of `training.layout`."""
     scale_F, mean_F = torch.std_mean(features_NF, 0)
     scale_F.clamp_min_(TINY)
-    words = (features_NF.shape[1] - len(FORMS)) // 2
-    scale_F[words : -len(FORMS)] /= STATE_GAIN
+    at = layout(features_NF.shape[1])
+    scale_F[at.states] /= STATE_GAIN
     plain_NF = (features_NF - mean_F).div_(scale_F)
     wanted = [_clearly_wanted(plain_NF[:, i - len(FORMS)], labels) for i in range(len(FORMS))]
-    few_NF, few_labels = _sample(plain_NF, labels)
-    penalty, slope, shift = _choose(_turned(few_NF, wanted), few_labels)
+    gain, choice = _loudest(*_sample(plain_NF, labels), wanted)
+    scale_F[at.kinds] /= gain
+    plain_NF[:, at.kinds] *= gain
     space = _turned(plain_NF, wanted)
     factors_NK = _by_conversation(labels.groups, MEMBERS)
-    weight_FK, bias_K = _solve(space, labels, penalty, factors_NK)
+    weight_FK, bias_K = _solve(space, labels, choice.penalty, factors_NK)
     return RewardHead(
         mean_F,
         scale_F,
-        weight_FK * slope,
-        bias_K * slope + shift,
-        penalty,
+        weight_FK * choice.slope,
+        bias_K * choice.slope + choice.shift,
+        choice.penalty,
         caution,
         tuple(name for name, yes in zip(FORMS, wanted, strict=True) if yes),
+        gain,
     )
 
 
@@ -217,8 +235,18 @@ def _turned(plain_NF: Tensor, wanted: list[bool]) -> Space:
     return Space(plain_NF, back_FF @ turn_RF.T)
 
 
-def _choose(space: Space, labels: Labels) -> tuple[float, float, float]:
-    """Return the ridge penalty, and slope and shift that calibrate the logits it gives."""
+def _loudest(plain_NF: Tensor, labels: Labels, wanted: list[bool]) -> tuple[float, Choice]:
+    """Return how loud the kinds of tokens should speak, and what is chosen with it."""
+    found = []
+    for gain in KIND_GAINS:
+        loud_NF = plain_NF.clone()
+        loud_NF[:, layout(loud_NF.shape[1]).kinds] *= gain
+        found.append((gain, _choose(_turned(loud_NF, wanted), labels)))
+    return min(found, key=lambda one: one[1].loss)
+
+
+def _choose(space: Space, labels: Labels) -> Choice:
+    """Return the best ridge penalty, and what calibrates the logits it gives."""
     names = {name: place % FOLDS for place, name in enumerate(sorted(set(labels.groups)))}
     fold_N = torch.tensor([names[group] for group in labels.groups])
     inside_NK = (fold_N[:, None] != torch.arange(FOLDS)).float()
@@ -229,7 +257,7 @@ def _choose(space: Space, labels: Labels) -> tuple[float, float, float]:
         loss = float(_losses(unseen_N[:, None], labels, torch.ones_like(unseen_N)[:, None]))
         if loss < best[0]:
             best, logits_N = (loss, penalty), unseen_N
-    return best[1], *_calibrate(logits_N[labels.rows], labels)
+    return Choice(*best, *_calibrate(logits_N[labels.rows], labels))
 
 
 def _sample(plain_NF: Tensor, labels: Labels) -> tuple[Tensor, Labels]:

@@ -118,14 +118,15 @@ def _trunk(policy: Policy, ids_BT: Tensor, length_B: Tensor) -> Tensor:
 
 
 def token_features(base: Base, ids_BT: Tensor, trunk_BTD: Tensor) -> Tensor:
-    """Return BTF: the frozen states at the bottom and where they end; a head reads their means.
+    """Return BTF: the frozen states at the bottom and where they end, and the kinds of the tokens.
 
-    The upper ones, read after the prompt, know what the answer is about; the lower ones know its
-    words. Telling two answers to one prompt apart takes both.
+    A head reads their means (`training.layout`). The upper states, read after the prompt, know what the answer is about; the lower ones know its
+    words, and the kinds how it is written. Telling two answers to one prompt apart takes them all.
     """
     with torch.no_grad():
         words_BTD = base.model.get_input_embeddings()(ids_BT)
-    return torch.cat([words_BTD, trunk_BTD], 2).float().cpu()
+    states_BTF = torch.cat([words_BTD, trunk_BTD], 2).float().cpu()
+    return torch.cat([states_BTF, base.kinds_VC[ids_BT.cpu()]], 2)
 
 
 def _means(features_BTF: Tensor, mask_BT: Tensor) -> Tensor:

@@ -1,9 +1,10 @@
 """What people said and did, as weighted targets to learn from. Pure: knows no database and no model.
 
-A rating is a target of 1 or 0; scores are one in between, and beside a rating their mean with it. An edit and a choice make pairs, and so does a regenerated draft
-when its successor was kept. Explicit feedback overrides what a signal suggests: only answers that
-nobody spoke of have targets by gestures (`training.implicit`), and only training sees these. However
-much one person says, it stays one person's view.
+A rating is a target of 1 or 0; scores are one in between, and beside a rating their mean with it.
+An edit and a choice make pairs, and so does a regenerated draft when its successor was kept. Explicit
+feedback overrides what a signal suggests: only answers that nobody spoke of have targets by gestures
+(`training.implicit`), and only training sees these. However much one person says, it stays one
+person's view.
 """
 
 import hashlib

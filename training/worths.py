@@ -1,8 +1,8 @@
 """What a reward head says of each token before it is drawn: of every word, and of ending here.
 
 The head is linear in means over an answer's tokens, so what a word adds to a score hardly depends on
-the answer it stands in. Only what the base's embeddings say of a word counts here; what its hidden
-states say has to be drawn to be known.
+the answer it stands in. Only what its embedding and its kind say counts here; what the hidden states
+say has to be drawn to be known.
 
 Shapes: V vocabulary, T answer tokens so far, B answers, D hidden size, K members of the head.
 """
@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from training.form import FORMS
+from training.layout import layout
 from training.policy import Base
 from training.reward_head import TINY, RewardHead
 from training.rollout import Answers
@@ -41,11 +42,7 @@ def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -
     length = float(mask_BT.sum(1).float().mean())
     spread = float(head.score(features_BF).std().clamp_min(TINY))
     weight_FK = head.weight_FK * head.slopes(features_BF).mean(0) * (share / spread)
-    embeddings: Any = base.model.get_input_embeddings()
-    size = embeddings.weight.shape[1]
-    weight_D = weight_FK[:size].mean(1) / head.scale_F[:size]
-    parts = embeddings.weight.detach().split(PART)
-    words_V = torch.cat([part.float().cpu() @ weight_D for part in parts])
+    words_V = _told(head, base, weight_FK.mean(1, keepdim=True))[:, 0]
     said_V = torch.bincount(answers.ids_BT.cpu()[mask_BT], minlength=len(words_V)).float()
     said_V /= said_V.sum()
     words_V -= (said_V * words_V).sum()
@@ -57,11 +54,18 @@ def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -
 
 def by_member(head: RewardHead, base: Base) -> Tensor:
     """Return what an answer of one word alone is worth to each member, VK, as a part of its logit."""
+    return _told(head, base, head.weight_FK)
+
+
+def _told(head: RewardHead, base: Base, weight_FK: Tensor) -> Tensor:
+    """Return what weights on standardised features say of an answer of one word alone, VK."""
+    at, plain_FK = layout(len(weight_FK)), weight_FK / head.scale_F[:, None]
     embeddings: Any = base.model.get_input_embeddings()
-    size = embeddings.weight.shape[1]
-    weight_DK = head.weight_FK[:size] / head.scale_F[:size, None]
     parts = embeddings.weight.detach().split(PART)
-    return torch.cat([(part.float().cpu() - head.mean_F[:size]) @ weight_DK for part in parts])
+    words_VK = torch.cat(
+        [(part.float().cpu() - head.mean_F[at.words]) @ plain_FK[at.words] for part in parts]
+    )
+    return words_VK + (base.kinds_VC - head.mean_F[at.kinds]) @ plain_FK[at.kinds]
 
 
 def _ending(head: RewardHead, weight_FK: Tensor, places: int) -> Tensor:

@@ -9,6 +9,7 @@ from training import heads
 from training.config import TrainingConfig
 from training.doubt import NoDoubt, load
 from training.heads import Reading
+from training.layout import layout
 from training.policy import Base, Policy
 from training.reward_head import RewardHead, spread, spread_by_words
 from training.rollout import Answers, given
@@ -49,11 +50,11 @@ def test_the_spread_in_numpy_is_the_one_in_torch(
 def test_by_words_is_all_there_is_to_say_where_hidden_states_are_worth_nothing(
     head: RewardHead, answers: Answers
 ) -> None:
-    size = (answers.features_BF.shape[1] - 2) // 2
+    states = layout(answers.features_BF.shape[1]).states
     assert not torch.allclose(
         spread_by_words(head, answers.features_BF), spread(head.members(answers.features_BF))
     )
-    head.weight_FK[size : 2 * size] = 0
+    head.weight_FK[states] = 0
     assert torch.allclose(
         spread_by_words(head, answers.features_BF), spread(head.members(answers.features_BF))
     )

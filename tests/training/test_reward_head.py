@@ -6,8 +6,13 @@ from torch import Tensor
 
 from training import reward_head
 from training.form import FORMS
+from training.kinds import KINDS
+from training.layout import layout
 from training.rankings import auc
-from training.reward_head import Labels, RewardHead, Space, fit
+from training.reward_head import KIND_GAINS, Labels, RewardHead, Space, fit
+
+WIDTH = 7
+FEATURES = 2 * WIDTH + len(KINDS) + len(FORMS)
 
 
 def labels(targets: Tensor, pairs: Tensor | None = None) -> Labels:
@@ -25,9 +30,11 @@ def labels(targets: Tensor, pairs: Tensor | None = None) -> Labels:
 
 
 def drawn(number: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Features of which one direction decides what is liked."""
+    """Features of which one direction decides what is liked, and without any kind of token."""
     generator = torch.Generator().manual_seed(seed)
-    features = torch.randn(number, 16, generator=generator)
+    drawn = torch.randn(number, 2 * WIDTH + len(FORMS), generator=generator)
+    states, forms = drawn.split([2 * WIDTH, len(FORMS)], 1)
+    features = torch.cat([states, torch.zeros(number, len(KINDS)), forms], 1)
     return features, (features[:, 0] > 0).float()
 
 
@@ -54,12 +61,21 @@ def test_pairs_alone_teach_the_same_direction() -> None:
 
 def test_a_state_speaks_more_softly_than_a_word_that_says_the_same() -> None:
     features, targets = drawn(200)
-    words = (features.shape[1] - len(FORMS)) // 2
-    features[:, words] = features[:, 0]
+    state = layout(FEATURES).states.start
+    features[:, state] = features[:, 0]
     head = fit(features, labels(targets))
     told = head.weight_FK.mean(1) / head.scale_F
-    softer = float(told[words] / told[0])
+    softer = float(told[state] / told[0])
     assert softer == pytest.approx(reward_head.STATE_GAIN**2, rel=0.05)
+
+
+def test_kinds_of_tokens_speak_louder_once_ratings_go_with_them() -> None:
+    generator = torch.Generator().manual_seed(2)
+    features, by_word = drawn(40)
+    features[:, layout(FEATURES).kinds] = torch.randn(40, len(KINDS), generator=generator)
+    by_kind = (features[:, layout(FEATURES).kinds.start] > 0).float()
+    assert fit(features, labels(by_kind)).kind_gain == max(KIND_GAINS)
+    assert fit(features, labels(by_word)).kind_gain == min(KIND_GAINS)
 
 
 def test_scores_stay_between_0_and_1_however_far_from_the_data() -> None:
@@ -127,7 +143,7 @@ def test_scores_are_calibrated_on_answers_never_seen() -> None:
 def test_members_fitted_side_by_side_equal_each_fitted_alone() -> None:
     features, targets = drawn(30)
     given, factors = labels(targets), torch.rand(30, 3, generator=torch.Generator().manual_seed(2))
-    space = Space(features, torch.eye(16))
+    space = Space(features, torch.eye(FEATURES))
     weight, bias = reward_head._solve(space, given, 0.1, factors)
     for member in range(3):
         one = factors[:, member : member + 1]
@@ -156,12 +172,12 @@ def test_losses_equal_a_loop() -> None:
 def test_turning_features_changes_no_weight() -> None:
     features, targets = drawn(12)  # fewer answers than features
     turned = reward_head._turned(features, [True, True])
-    assert turned.back_FR.shape == (16, 12)
-    straight = torch.eye(16)
+    assert turned.back_FR.shape == (FEATURES, 12)
+    straight = torch.eye(FEATURES) / math.sqrt(FEATURES)
     straight[-2:, -2:] *= reward_head.FORM_GAIN
     ones = torch.ones(12, 1)
     found, _ = reward_head._solve(turned, labels(targets), 0.1, ones)
-    expected, _ = reward_head._solve(Space(features, straight / 4), labels(targets), 0.1, ones)
+    expected, _ = reward_head._solve(Space(features, straight), labels(targets), 0.1, ones)
     assert torch.allclose(found, expected, atol=0.02)
 
 

@@ -37,8 +37,10 @@ def test_features_are_the_mean_over_the_answer_alone(
     for row in range(2):
         inside = answers.mask_BT[row]
         words = policy.base.model.get_input_embeddings()(answers.ids_BT[row][inside])
+        states = answers.trunk_BTD[row][inside]
+        kinds = policy.base.kinds_VC[answers.ids_BT[row][inside]]
         form = torch.tensor(measure(answers.texts[row], int(inside.sum())))
-        expected = torch.cat([words.mean(0), answers.trunk_BTD[row][inside].mean(0), form])
+        expected = torch.cat([words.mean(0), states.mean(0), kinds.mean(0), form])
         assert torch.allclose(answers.features_BF[row], expected, atol=1e-5)
 
 

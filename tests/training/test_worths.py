@@ -6,6 +6,7 @@ import torch
 
 from training.config import TrainingConfig
 from training.form import FORMS
+from training.layout import layout
 from training.policy import Policy
 from training.reward_head import TINY, RewardHead
 from training.rollout import Answers, given
@@ -27,12 +28,14 @@ def head(answers: Answers) -> RewardHead:
     return RewardHead(torch.zeros(size), scale_F, weight_FK, torch.tensor([0.1, -0.2, 0.3]))
 
 
-def test_a_word_is_worth_what_its_embedding_adds_to_the_score_of_an_answer(
+def test_a_word_is_worth_what_its_embedding_and_its_kind_add_to_the_score_of_an_answer(
     policy: Policy, head: RewardHead, answers: Answers
 ) -> None:
     found = worths(head, policy.base, answers)
     embeddings: Any = policy.base.model.get_input_embeddings()
-    words_VD = embeddings.weight.detach()
+    words_VF = torch.cat([embeddings.weight.detach(), policy.base.kinds_VC], 1)
+    kinds = layout(len(head.scale_F)).kinds
+    columns = [*range(embeddings.weight.shape[1]), *range(kinds.start, kinds.stop)]
     slope_K = head.slopes(answers.features_BF).mean(0)
     said = answers.ids_BT[answers.mask_BT].tolist()
     length = len(said) / len(answers)
@@ -40,10 +43,10 @@ def test_a_word_is_worth_what_its_embedding_adds_to_the_score_of_an_answer(
 
     def plain(token: int) -> float:
         told = 0.0
-        for d in range(words_VD.shape[1]):
+        for place, f in enumerate(columns):
             for k in range(3):
-                weight = float(head.weight_FK[d, k]) * float(slope_K[k]) / 3
-                told += float(words_VD[token, d]) / float(head.scale_F[d]) * weight
+                weight = float(head.weight_FK[f, k]) * float(slope_K[k]) / 3
+                told += float(words_VF[token, place]) / float(head.scale_F[f]) * weight
         return told / length / spread
 
     usual = sum(plain(t) for t in said) / len(said)
