@@ -152,7 +152,8 @@ def _tilt(
     if not (config.tilt_steps and len(rated.answers)):
         return found
     worths = goal.worths(rated.answers)
-    if not worths.words_V.any():  # the host's function alone rewards, and says nothing of words
+    # Nothing is known of words where the host's function alone rewards, or the head is sure of none.
+    if not worths.words_V.any():
         return found
     while len(found) < TRIES and not course.passed:
         policy.restore(before)

@@ -21,7 +21,11 @@ PIECE = 128
 
 @dataclass(frozen=True)
 class Tilt:
-    """How a distribution over the next token is bent: p(v) becomes p(v)^sharpness * exp(nats(v))."""
+    """How a distribution over the next token is bent: p(v) becomes p(v)^sharpness * exp(nats(v)).
+
+    An answer's first token is only made surer: it settles what is answered ("No, ..."), the others how
+    it is said.
+    """
 
     nats_V: Tensor
     ending_T: Tensor  # nats for all of `stops`, by how many tokens the answer has then
@@ -30,7 +34,8 @@ class Tilt:
 
     def bend(self, logits_PV: Tensor, place_P: Tensor) -> Tensor:
         """Return the log-probabilities of the bent distribution."""
-        bent_PV = self.sharpness * logits_PV + self.nats_V.to(logits_PV)
+        bent_PV = self.sharpness * logits_PV
+        bent_PV[place_P > 1] += self.nats_V.to(logits_PV)
         bent_PV[:, self.stops] += self.ending_T.to(logits_PV)[place_P, None]
         return torch.log_softmax(bent_PV, -1)
 

@@ -2,7 +2,7 @@
 
 The head is linear in means over an answer's tokens, so what a word adds to a score hardly depends on
 the answer it stands in. Only what its embedding and its kind say counts here; what the hidden states
-say has to be drawn to be known.
+say has to be drawn to be known. And what the head's members differ about counts less.
 
 Shapes: V vocabulary, T answer tokens so far, B answers, D hidden size, K members of the head.
 """
@@ -42,10 +42,10 @@ def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -
     length = float(mask_BT.sum(1).float().mean())
     spread = float(head.score(features_BF).std().clamp_min(TINY))
     weight_FK = head.weight_FK * head.slopes(features_BF).mean(0) * (share / spread)
-    words_V = _told(head, base, weight_FK.mean(1, keepdim=True))[:, 0]
-    said_V = torch.bincount(answers.ids_BT.cpu()[mask_BT], minlength=len(words_V)).float()
+    words_VK = _told(head, base, weight_FK)
+    said_V = torch.bincount(answers.ids_BT.cpu()[mask_BT], minlength=len(words_VK)).float()
     said_V /= said_V.sum()
-    words_V -= (said_V * words_V).sum()
+    words_V = _surely(words_VK - said_V @ words_VK)
     farthest = FARTHEST * (said_V * words_V.square()).sum().sqrt()
     words_V = words_V.clamp(-farthest, farthest) / length
     words_V[sorted(base.stop_ids)] = 0.0
@@ -66,6 +66,12 @@ def _told(head: RewardHead, base: Base, weight_FK: Tensor) -> Tensor:
         [(part.float().cpu() - head.mean_F[at.words]) @ plain_FK[at.words] for part in parts]
     )
     return words_VK + (base.kinds_VC - head.mean_F[at.kinds]) @ plain_FK[at.kinds]
+
+
+def _surely(words_VK: Tensor) -> Tensor:
+    """Return the members' mean of each word, drawn towards 0 by their standard deviation, V."""
+    mean_V = words_VK.mean(1)
+    return mean_V.sign() * (mean_V.abs() - words_VK.std(1, correction=0)).clamp_min(0)
 
 
 def _ending(head: RewardHead, weight_FK: Tensor, places: int) -> Tensor:

@@ -68,10 +68,19 @@ def test_divergences_equal_a_loop(drawn: tuple[Tensor, Tensor, Tensor], wanted: 
         for v in range(11):
             logit = float(wanted.hidden_ND[n] @ weight_VD[v]) / 0.7
             ending = float(wanted.tilt.ending_T[n % 3]) if v in (0, 1) else 0.0
-            weights[v] = math.exp(1.5 * logit + float(wanted.tilt.nats_V[v]) + ending)
+            favour = float(wanted.tilt.nats_V[v]) if n % 3 > 1 else 0.0
+            weights[v] = math.exp(1.5 * logit + favour + ending)
         p = weights / weights.sum()
         expected = sum(float(p[v]) * math.log(float(p[v]) / float(own[v])) for v in range(11))
         assert float(found_N[n].detach()) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_first_token_which_settles_what_is_answered_keeps_the_base_s_order() -> None:
+    tilt = Tilt(torch.tensor([0.0, 9.0]), torch.zeros(3), [], sharpness=1.5)
+    logits_PV = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    first, second = tilt.bend(logits_PV, torch.tensor([1, 2])).tolist()
+    assert first[0] - first[1] == pytest.approx(1.5)
+    assert second[1] > second[0]
 
 
 def test_the_gradient_of_divergences_is_the_one_that_autograd_finds(

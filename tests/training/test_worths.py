@@ -1,3 +1,5 @@
+import math
+import statistics
 from dataclasses import replace
 from typing import Any
 
@@ -41,21 +43,37 @@ def test_a_word_is_worth_what_its_embedding_and_its_kind_add_to_the_score_of_an_
     length = len(said) / len(answers)
     spread = float(head.score(answers.features_BF).std())
 
-    def plain(token: int) -> float:
-        told = 0.0
+    def plain(token: int) -> list[float]:
+        told = [0.0] * 3
         for place, f in enumerate(columns):
             for k in range(3):
-                weight = float(head.weight_FK[f, k]) * float(slope_K[k]) / 3
-                told += float(words_VF[token, place]) / float(head.scale_F[f]) * weight
-        return told / length / spread
+                weight = float(head.weight_FK[f, k]) * float(slope_K[k])
+                told[k] += float(words_VF[token, place]) / float(head.scale_F[f]) * weight
+        return [one / length / spread for one in told]
 
-    usual = sum(plain(t) for t in said) / len(said)
-    deviation = (sum((plain(t) - usual) ** 2 for t in said) / len(said)) ** 0.5
-    for word in "adz":
+    usual = [statistics.fmean(told) for told in zip(*map(plain, said), strict=True)]
+
+    def surely(token: int) -> float:
+        told = [one - mean for one, mean in zip(plain(token), usual, strict=True)]
+        mean = statistics.fmean(told)
+        return math.copysign(max(0.0, abs(mean) - statistics.pstdev(told)), mean)
+
+    far = FARTHEST * statistics.fmean([surely(t) ** 2 for t in said]) ** 0.5
+    worth = [surely(policy.base.tokenizer.convert_tokens_to_ids(word)) for word in "adzgoe"]
+    assert any(worth)
+    for word, one in zip("adzgoe", worth, strict=True):
         token = policy.base.tokenizer.convert_tokens_to_ids(word)
-        far = FARTHEST * deviation
-        expected = max(-far, min(far, plain(token) - usual))
-        assert float(found.words_V[token]) == pytest.approx(expected, rel=1e-3)
+        assert float(found.words_V[token]) == pytest.approx(max(-far, min(far, one)), abs=1e-6)
+
+
+def test_what_members_differ_about_is_worth_nothing(
+    policy: Policy, head: RewardHead, answers: Answers
+) -> None:
+    apart_FK = torch.stack(
+        [head.weight_FK[:, 0], -head.weight_FK[:, 0], 0 * head.weight_FK[:, 0]], 1
+    )
+    differing = replace(head, weight_FK=apart_FK, bias_K=torch.zeros(3))
+    assert not worths(differing, policy.base, answers).words_V.any()
 
 
 def test_ending_is_no_word(policy: Policy, head: RewardHead, answers: Answers) -> None:
