@@ -155,10 +155,11 @@ def _tilt(
     # Nothing is known of words where the host's function alone rewards, or the head is sure of none.
     if not worths.words_V.any():
         return found
+    held = tilted.anchors(policy, config)
     while len(found) < TRIES and not course.passed:
         policy.restore(before)
         bent = tilted.tilt(policy, rated.answers, worths, _closer(config, course.dearness))
-        found.append(tilted.learn(policy, rated.answers, bent, config))
+        found.append(tilted.learn(policy, rated.answers, held, bent, config))
         course.exam(goal.examine())
     if not course.passed:
         policy.restore(before)

@@ -7,6 +7,7 @@ fitted to it on the tokens of rated answers (the M-step), over the whole vocabul
 is left to chance: what a word is worth, PPO's few draws would tell it only roughly. PPO goes on from
 there with what must be drawn to be known.
 A sharpness above 1 makes up for odd words by being surer of all others, so answers stay natural.
+On `training.anchors` it is held to the base as it is: what is answered isn't a matter of style.
 Knows neither who rated nor how an exam is sat.
 
 Shapes: B answers, T tokens of prompt and answer, N answer tokens, D hidden size, V vocabulary.
@@ -18,10 +19,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from training.anchors import ANCHORS
 from training.config import TrainingConfig
 from training.policy import Policy, gradient_step
 from training.projection import Tilt, Wanted, divergences
-from training.rollout import Answers
+from training.rollout import Answers, given
 from training.worths import Worths
 
 MOST = 5.0
@@ -49,16 +51,30 @@ def tilt(policy: Policy, answers: Answers, worths: Worths, config: TrainingConfi
     return _at(math.exp(high), worths, policy, config)
 
 
-def learn(policy: Policy, answers: Answers, tilt: Tilt, config: TrainingConfig) -> list[float]:
-    """Fit the policy to the tilted base; returns its KL to the policy before each step, per token."""
+def anchors(policy: Policy, config: TrainingConfig) -> Answers:
+    """Return the answers on which the policy is to stay as the base is."""
+    items = [([{"role": "user", "content": question}], answer) for question, answer in ANCHORS]
+    return given(policy, items, config)
+
+
+def learn(
+    policy: Policy, answers: Answers, held: Answers, tilt: Tilt, config: TrainingConfig
+) -> list[float]:
+    """Fit the policy to the tilted base, and on answers that are `held` to the base as it is.
+
+    Returns the KL of the tilted base to the policy before each step, per token.
+    """
+    as_it_is = Tilt(torch.zeros_like(tilt.nats_V), torch.zeros(config.max_answer + 1), [])
     optimiser = torch.optim.AdamW(policy.parameters, lr=config.tilt_rate, weight_decay=0.0)
     found: list[float] = []
     for rows in _batches(len(answers), config):
         left = min(1.0, 2 - 2 * len(found) / config.tilt_steps)
         optimiser.param_groups[0]["lr"] = config.tilt_rate * left
-        loss = _loss(policy, answers.rows(rows), tilt)
+        far = _loss(policy, answers.rows(rows), tilt)
+        some = torch.randperm(len(held))[: config.rated_batch]
+        loss = far + _loss(policy, held.rows(some), as_it_is)
         gradient_step(optimiser, loss, policy.parameters, config.grad_norm)
-        found.append(float(loss.detach()))
+        found.append(float(far.detach()))
     return found
 
 

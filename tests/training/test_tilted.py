@@ -5,6 +5,8 @@ import torch
 
 from tests.training.test_ppo import PROMPTS
 from training import tilted
+from training.anchors import ANCHORS
+from training.canaries import CANARIES
 from training.config import TrainingConfig
 from training.policy import Policy
 from training.rollout import Answers, given, logprobs
@@ -47,12 +49,34 @@ def test_a_liked_word_becomes_likelier_and_the_policy_comes_close_to_what_was_as
         before, _, _ = logprobs(policy, liked)
     quick = replace(config, tilt_steps=40, tilt_rate=1e-2, tilt_sharpness=1.0)
     bent = tilted.tilt(policy, answers, worths, replace(quick, tilt_kl=0.3))
-    found = tilted.learn(policy, answers, bent, quick)
+    found = tilted.learn(policy, answers, tilted.anchors(policy, quick), bent, quick)
     with torch.no_grad():
         after, _, _ = logprobs(policy, liked)
     assert len(found) == 40
     assert found[-1] < found[0] / 2
     assert float((after - before)[answers.mask_BT].mean()) > 0.5
+
+
+def test_a_policy_stays_close_to_the_base_on_what_is_held_to_it(
+    policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
+) -> None:
+    quick = replace(config, tilt_steps=40, tilt_rate=1e-2, tilt_sharpness=1.0, tilt_kl=0.3)
+    bent = tilted.tilt(policy, answers, worths, quick)
+    anchors, start = tilted.anchors(policy, quick), policy.snapshot()
+
+    def moved(held: Answers) -> float:
+        torch.manual_seed(0)
+        policy.restore(start)
+        before, _, _ = logprobs(policy, anchors)
+        tilted.learn(policy, answers, held, bent, quick)
+        after, _, _ = logprobs(policy, anchors)
+        return float((after - before)[anchors.mask_BT].detach().abs().mean())
+
+    assert moved(anchors) < moved(answers.rows(torch.tensor([0]))) / 2
+
+
+def test_no_anchor_is_a_canary() -> None:
+    assert not {question for question, _ in ANCHORS} & {canary.question for canary in CANARIES}
 
 
 def test_every_answer_comes_before_one_comes_again(config: TrainingConfig) -> None:
