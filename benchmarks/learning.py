@@ -26,11 +26,14 @@ from benchmarks.running import ROOT
 
 T90 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771)
 """Student's t for a 90% interval, by degrees of freedom from 1; then 1.761 and falling to 1.645."""
+BEST_OF = 8
+"""Answers that the head chooses from, for comparison; once for all updates, whose head is the same."""
 COLUMNS = (
     "Update",
     "Ratings",
     "Runs",
     "Better",
+    "Best of 8",
     "Promoted",
     "Gain",
     "Surprise",
@@ -65,6 +68,8 @@ class Result:
     seconds: float  # of the cycle
     reasons: list[str] = field(default_factory=list)
     """What the gate said."""
+    best_of: float | None = None
+    """The share of questions answered better by the head's choice among the base's own answers."""
 
     @classmethod
     def read(cls, line: str) -> "Result":
@@ -127,6 +132,7 @@ def _run(point: Point, options: argparse.Namespace, env: Mapping[str, str]) -> R
         "--ratings", str(point.ratings),
         "--seed", str(point.seed),
         "--unseen", str(options.unseen),
+        "--best-of", str(BEST_OF if point.update == "ppo" else 1),
         *options.mix.split(),
     ]  # fmt: skip
     done = subprocess.run(  # noqa: S603 - our own interpreter and module
@@ -157,6 +163,7 @@ def result_of(point: Point, lines: Sequence[dict[str, Any]]) -> Result:
         figures.get("kl"),
         trained - rated,
         (last["verdict"] or {}).get("reasons", []),
+        (last["best_of"] or {}).get("win_rate"),
     )
 
 
@@ -180,6 +187,7 @@ def _row(group: Sequence[Result]) -> tuple[str, ...]:
         str(group[0].point.ratings),
         str(len(group)),
         f"{wins:.0%}" + (f" ± {100 * half:.0f}" if half else ""),
+        _mean([r.best_of for r in group], ".0%"),
         f"{sum(r.promoted for r in group)}",
         f"{statistics.fmean(r.after - r.before for r in group):+.3f}",
         *(_mean([getattr(r, name) for r in group]) for name in ("surprise", "distinct2", "kl")),
@@ -187,9 +195,9 @@ def _row(group: Sequence[Result]) -> tuple[str, ...]:
     )
 
 
-def _mean(values: Sequence[float | None]) -> str:
+def _mean(values: Sequence[float | None], form: str = ".2f") -> str:
     found = [value for value in values if value is not None]
-    return f"{statistics.fmean(found):.2f}" if found else "-"
+    return format(statistics.fmean(found), form) if found else "-"
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:

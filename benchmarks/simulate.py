@@ -20,10 +20,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from benchmarks.best_of import best_of
 from benchmarks.crowd import Crowd
 from benchmarks.exams import examine, prompts, wins
 from benchmarks.mix import Mix, MixError, add_flags
-from benchmarks.rater import TasteError, load_taste
+from benchmarks.rater import Taste, TasteError, load_taste
 from benchmarks.running import ROOT
 from benchmarks.visitor import Visitor
 from hitl_chat.engines import choice
@@ -57,11 +58,15 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--unseen", type=int, default=48, help="prompts that nobody rates")
     parser.add_argument("--samples", type=int, default=1, help="answers to each of these")
+    parser.add_argument(
+        "--best-of", type=int, default=1, help="also how good the head's choice of so many would be"
+    )
     add_flags(parser)
     options = parser.parse_args(argv)
-    for name, most in (("ratings", 100_000), ("unseen", 200), ("samples", 100)):
+    for name, most in (("ratings", 100_000), ("unseen", 200), ("samples", 100), ("best_of", 64)):
         if not 1 <= getattr(options, name) <= most:
-            parser.error(f"--{name} is {getattr(options, name)}; use 1 to {most}")
+            flag = name.replace("_", "-")
+            parser.error(f"--{flag} is {getattr(options, name)}; use 1 to {most}")
     try:
         options.mix = Mix.from_options(options)
     except MixError as error:
@@ -118,8 +123,21 @@ def _simulate(
         version=answers[-1].version,
         verdict=trained.get("verdict"),
         status=trained.get("status"),
+        best_of=_best_of(crowd.taste, unseen, before, options, env),
     )
     return 0
+
+
+def _best_of(
+    taste: Taste,
+    prompts: Sequence[str],
+    before: Sequence[float],
+    options: argparse.Namespace,
+    env: Mapping[str, str],
+) -> dict[str, float] | None:
+    """Return what the head's choice among several answers would come to, if that is asked for."""
+    chosen = best_of(options.best_of, taste, prompts, env) if options.best_of > 1 else None
+    return {"score": mean(chosen), "win_rate": wins(chosen, before)} if chosen else None
 
 
 def train(env: Mapping[str, str], seed: int) -> dict[str, Any]:

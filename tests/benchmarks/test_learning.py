@@ -15,6 +15,7 @@ LINES = [
     {
         "before": 0.2, "after": 0.5, "win_rate": 0.9, "status": "promoted",
         "verdict": {"figures": {"surprise_ratio": 1.02, "distinct2_ratio": 0.97, "kl": 0.1}},
+        "best_of": {"score": 0.3, "win_rate": 0.7},
     },
 ]  # fmt: skip
 
@@ -29,13 +30,15 @@ def test_a_run_is_read_from_the_lines_of_simulate() -> None:
     found = result_of(Point("warm", 32, 0, "ppo"), LINES)
     assert found.seconds == 200.5
     assert (found.win_rate, found.promoted, found.surprise) == (0.9, True, 1.02)
+    assert found.best_of == 0.7
 
 
 def test_a_cycle_that_was_skipped_has_no_figures() -> None:
-    last = {**LINES[-1], "verdict": None, "status": "skipped"}
+    last = {**LINES[-1], "verdict": None, "status": "skipped", "best_of": None}
     found = result_of(Point("warm", 32, 0, "dpo"), [*LINES[:-1], last])
     assert not found.promoted
     assert found.kl is None
+    assert found.best_of is None
 
 
 def test_results_survive_the_file() -> None:

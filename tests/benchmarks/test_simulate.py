@@ -15,6 +15,7 @@ RATER = ("--rater", "benchmarks/tastes.py:friendly")
         (["--ratings", "0"], "--ratings is 0; use 1 to 100000"),
         (["--unseen", "0"], "--unseen is 0; use 1 to 200"),
         (["--samples", "101"], "--samples is 101; use 1 to 100"),
+        (["--best-of", "65"], "--best-of is 65; use 1 to 64"),
         (["--noise", "2"], "--noise is 2.0; use 0 to 1.0"),
         (["--flippers", "0.5", "--silent", "0.5"], "leave 0% of the people; leave 10% or more"),
     ],
