@@ -97,7 +97,13 @@ def load_base(model: str, home: Home, dtype: torch.dtype | None = None) -> Base:
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     network.to("cuda" if cuda else "cpu").eval().requires_grad_(requires_grad=False)
+    network.get_output_embeddings().register_forward_pre_hook(_together)
     return Base(model, network, tokenizer, _stop_ids(network, tokenizer), locate(model))
+
+
+def _together(_: nn.Module, args: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Lay the states together: else torch copies the vocabulary's weights for each row of a batch."""
+    return tuple(arg.contiguous() for arg in args)
 
 
 def _stop_ids(network: PreTrainedModel, tokenizer: Any) -> frozenset[int]:  # noqa: ANN401
