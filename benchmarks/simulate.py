@@ -20,7 +20,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.best_of import best_of
 from benchmarks.crowd import Crowd
 from benchmarks.exams import examine, prompts, wins
 from benchmarks.mix import Mix, MixError, add_flags
@@ -136,7 +135,12 @@ def _best_of(
     env: Mapping[str, str],
 ) -> dict[str, float] | None:
     """Return what the head's choice among several answers would come to, if that is asked for."""
-    chosen = best_of(options.best_of, taste, prompts, env) if options.best_of > 1 else None
+    if options.best_of < 2:
+        return None
+    # Whoever measures the speed of chat imports this module, and needs no torch.
+    from benchmarks.best_of import best_of  # noqa: PLC0415
+
+    chosen = best_of(options.best_of, taste, prompts, env)
     return {"score": mean(chosen), "win_rate": wins(chosen, before)} if chosen else None
 
 
