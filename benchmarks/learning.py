@@ -2,10 +2,12 @@
 
 python -m benchmarks.learning                        all of it: a night on two cores
 python -m benchmarks.learning --tastes warm,plain --ratings 32,128 --seeds 0 --updates ppo,kto
+python -m benchmarks.learning --train-every 32 --ratings 32,64,96,128 --updates ppo
 
 Each point is one whole run of `benchmarks.simulate`, from an empty data folder to what the gate let
-through: a refused candidate leaves the base, which wins half. Lines are kept in `--out`; what is in
-it already isn't run again, so a run that was cut off goes on. Knows no model.
+through: a refused candidate leaves the base, which wins half. With `--train-every` it trains on the
+way, as the product does, and one run has all the points of its curve. Lines are kept in `--out`; what
+is in it already isn't run again, so a run that was cut off goes on. Knows no model.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,8 @@ class Point:
     ratings: int
     seed: int
     update: str
+    every: int | None = None
+    """Ratings between two cycles; None has a single one, at the end."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +89,13 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     wanted = list(_points(options))
     missing = [point for point in wanted if point not in done]
     for number, point in enumerate(missing, 1):
+        if point in done:  # on the way to another
+            continue
         sys.stderr.write(f"{number} of {len(missing)}: {point}\n")
-        result = _run(point, options, env)
-        done[point] = result
+        results = _run(point, options, env)
+        done |= {result.point: result for result in results}
         with options.out.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(result)) + "\n")
+            file.writelines(json.dumps(asdict(result)) + "\n" for result in results)
     results = [done[point] for point in wanted]
     sys.stdout.write(table(results))
     if options.plot:
@@ -102,13 +108,27 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     names = ",".join(taste.__name__ for taste in tastes.REPORTED)
     parser.add_argument("--tastes", default=names, help="of benchmarks/tastes.py")
     parser.add_argument("--ratings", default="32,64,128,256,512")
+    parser.add_argument(
+        "--train-every",
+        type=int,
+        metavar="N",
+        help="train on the way; --ratings are multiples of it",
+    )
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--updates", default="ppo,kto,dpo,sft", help="values of HITL_UPDATE")
     parser.add_argument("--unseen", type=int, default=48, help="prompts that nobody rates")
     parser.add_argument("--mix", default="", help="flags for benchmarks.simulate, in one string")
     parser.add_argument("--out", type=Path, default=Path("learning.jsonl"))
     parser.add_argument("--plot", type=Path, help="an SVG or PNG file to draw")
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    options.ratings = sorted(
+        map(int, options.ratings.split(",")), reverse=bool(options.train_every)
+    )
+    if options.train_every and any(number % options.train_every for number in options.ratings):
+        parser.error(
+            f"--ratings must be multiples of --train-every, which is {options.train_every}"
+        )
+    return options
 
 
 def _done(out: Path) -> dict[Point, Result]:
@@ -117,19 +137,20 @@ def _done(out: Path) -> dict[Point, Result]:
 
 
 def _points(options: argparse.Namespace) -> Iterator[Point]:
-    seeds, ratings = map(int, options.seeds.split(",")), map(int, options.ratings.split(","))
+    seeds = map(int, options.seeds.split(","))
     names, updates = options.tastes.split(","), options.updates.split(",")
     # Seeds first: a run that is cut off has something of every taste.
-    for seed, number, taste, update in product(seeds, ratings, names, updates):
-        yield Point(taste, number, seed, update)
+    for seed, number, taste, update in product(seeds, options.ratings, names, updates):
+        yield Point(taste, number, seed, update, options.train_every)
 
 
-def _run(point: Point, options: argparse.Namespace, env: Mapping[str, str]) -> Result:
+def _run(point: Point, options: argparse.Namespace, env: Mapping[str, str]) -> list[Result]:
     """Simulate one run in a process of its own."""
     command = [
         sys.executable, "-m", "benchmarks.simulate",
         "--rater", f"benchmarks/tastes.py:{point.taste}",
         "--ratings", str(point.ratings),
+        "--train-every", str(point.every or point.ratings),
         "--seed", str(point.seed),
         "--unseen", str(options.unseen),
         "--best-of", str(BEST_OF if point.update == "ppo" else 1),
@@ -143,27 +164,29 @@ def _run(point: Point, options: argparse.Namespace, env: Mapping[str, str]) -> R
         text=True,
         check=True,
     )
-    return result_of(point, [json.loads(line) for line in done.stdout.splitlines()])
+    return results_of(point, [json.loads(line) for line in done.stdout.splitlines()])
 
 
-def result_of(point: Point, lines: Sequence[dict[str, Any]]) -> Result:
-    """Read what `benchmarks.simulate` printed."""
-    last = lines[-1]
-    rated = [line["seconds"] for line in lines if line.get("step") == "rating"][-1]
-    trained = next(line["seconds"] for line in lines if line.get("step") == "trained")
-    figures = (last["verdict"] or {}).get("figures", {})
+def results_of(point: Point, lines: Sequence[dict[str, Any]]) -> list[Result]:
+    """Read what `benchmarks.simulate` printed: a result for each cycle."""
+    return [_result(point, line) for line in lines if "win_rate" in line]
+
+
+def _result(point: Point, line: dict[str, Any]) -> Result:
+    verdict = line["verdict"] or {}
+    figures = verdict.get("figures", {})
     return Result(
-        point,
-        last["before"],
-        last["after"],
-        last["win_rate"],
-        last["status"] == "promoted",
+        replace(point, ratings=line["due"]),
+        line["before"],
+        line["after"],
+        line["win_rate"],
+        line["status"] == "promoted",
         figures.get("surprise_ratio"),
         figures.get("distinct2_ratio"),
         figures.get("kl"),
-        trained - rated,
-        (last["verdict"] or {}).get("reasons", []),
-        (last["best_of"] or {}).get("win_rate"),
+        line["took"],
+        verdict.get("reasons", []),
+        (line.get("best_of") or {}).get("win_rate"),
     )
 
 
@@ -174,16 +197,22 @@ def table(results: Sequence[Result]) -> str:
 
 
 def _groups(results: Sequence[Result]) -> list[list[Result]]:
-    keys = sorted(
-        {(r.point.update, r.point.ratings) for r in results}, key=lambda k: (k[0] != "ppo", k)
-    )
-    return [[r for r in results if (r.point.update, r.point.ratings) == key] for key in keys]
+    groups: dict[tuple[bool, str, int], list[Result]] = {}
+    for result in results:
+        name = _name(result.point)
+        key = (result.point.update != "ppo", name, result.point.ratings)
+        groups.setdefault(key, []).append(result)
+    return [groups[key] for key in sorted(groups)]
+
+
+def _name(point: Point) -> str:
+    return f"{point.update}, every {point.every}" if point.every else point.update
 
 
 def _row(group: Sequence[Result]) -> tuple[str, ...]:
     wins, half = interval([r.win_rate for r in group])
     return (
-        group[0].point.update,
+        _name(group[0].point),
         str(group[0].point.ratings),
         str(len(group)),
         f"{wins:.0%}" + (f" ± {100 * half:.0f}" if half else ""),
@@ -216,7 +245,7 @@ def plot(results: Sequence[Result], path: Path) -> None:
     figure, axes = pyplot.subplots(figsize=(6.4, 3.6), layout="constrained")
     curves: dict[str, list[list[Result]]] = {}
     for group in _groups(results):
-        curves.setdefault(group[0].point.update, []).append(group)
+        curves.setdefault(_name(group[0].point), []).append(group)
     for update, groups in curves.items():
         numbers = [0, *(group[0].point.ratings for group in groups)]
         ends = [(0.5, 0.0), *(interval([r.win_rate for r in group]) for group in groups)]

@@ -3,9 +3,10 @@
 python -m benchmarks.simulate --rater FILE.py:FUNCTION --ratings 128 --seed 0
 
 Starts from an empty data folder, chats and rates through the service, runs one cycle in the
-trainer's own process and prints JSON lines. The last one holds `before` and `after`: the rater's
-true mean score on prompts that it never rated. `FUNCTION(prompt, response)` returns 0 to 1; some
-are in `benchmarks/tastes.py`. Flags say who else chats, and how people err: see `--help`.
+trainer's own process, or one after each `--train-every` ratings, and prints JSON lines. The last one
+holds `before` and `after`: the rater's true mean score on prompts that it never rated.
+`FUNCTION(prompt, response)` returns 0 to 1; some are in `benchmarks/tastes.py`. Flags say who else
+chats, and how people err: see `--help`.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,6 +56,9 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.simulate")
     parser.add_argument("--rater", required=True, metavar="FILE.py:FUNCTION")
     parser.add_argument("--ratings", type=int, default=128, help="honest thumbs to give")
+    parser.add_argument(
+        "--train-every", type=int, metavar="N", help="a cycle after so many of them; one at the end"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--unseen", type=int, default=48, help="prompts that nobody rates")
     parser.add_argument("--samples", type=int, default=1, help="answers to each of these")
@@ -62,7 +67,15 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     )
     add_flags(parser)
     options = parser.parse_args(argv)
-    for name, most in (("ratings", 100_000), ("unseen", 200), ("samples", 100), ("best_of", 64)):
+    options.train_every = options.ratings if options.train_every is None else options.train_every
+    bounds = {
+        "ratings": 100_000,
+        "train_every": 100_000,
+        "unseen": 200,
+        "samples": 100,
+        "best_of": 64,
+    }
+    for name, most in bounds.items():
         if not 1 <= getattr(options, name) <= most:
             flag = name.replace("_", "-")
             parser.error(f"--{flag} is {getattr(options, name)}; use 1 to {most}")
@@ -102,28 +115,37 @@ def _simulate(
 
     before, _ = examine(examiner, crowd.taste, unseen, options.samples)
     tell(step="before", score=mean(before), seconds=_since(begun))
-    crowd.rate(
-        lambda: Visitor(service),
-        rated,
-        options.ratings,
-        lambda n: tell(step="rating", ratings=n, seconds=_since(begun)),
-    )
-    trained = train(env, config.seed + crowd.seed)
-    tell(step="trained", seconds=_since(begun), **trained)
-    follower.look()
-    after, answers = examine(examiner, crowd.taste, unseen, options.samples)
-    tell(
-        before=mean(before),
-        after=mean(after),
-        win_rate=wins(after, before),
-        ratings=crowd.ratings,
-        given=dict(crowd.given),
-        seconds=_since(begun),
-        version=answers[-1].version,
-        verdict=trained.get("verdict"),
-        status=trained.get("status"),
-        best_of=_best_of(crowd.taste, unseen, before, options, env),
-    )
+
+    def learn() -> dict[str, Any]:
+        started = time.monotonic()
+        trained = train(env, config.seed + crowd.seed)
+        took = _since(started)
+        tell(step="trained", seconds=_since(begun), **trained)
+        follower.look()
+        after, answers = examine(examiner, crowd.taste, unseen, options.samples)
+        return {
+            "before": mean(before),
+            "after": mean(after),
+            "win_rate": wins(after, before),
+            "ratings": crowd.ratings,
+            "given": dict(crowd.given),
+            "took": took,
+            "version": answers[-1].version,
+            "verdict": trained.get("verdict"),
+            "status": trained.get("status"),
+        }
+
+    due = deque(range(options.train_every, options.ratings, options.train_every))
+
+    def told(ratings: int) -> None:
+        tell(step="rating", ratings=ratings, seconds=_since(begun))
+        if due and ratings >= due[0]:
+            tell(step="learnt", due=due.popleft(), **learn())
+
+    crowd.rate(lambda: Visitor(service), rated, options.ratings, told)
+    last = learn()
+    chosen = _best_of(crowd.taste, unseen, before, options, env)
+    tell(due=options.ratings, **last, best_of=chosen, seconds=_since(begun))
     return 0
 
 

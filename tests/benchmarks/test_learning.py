@@ -1,21 +1,28 @@
 import json
 import math
 import statistics
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from benchmarks.learning import Point, Result, interval, plot, result_of, table
+from benchmarks.learning import Point, Result, interval, main, plot, results_of, table
 
+FIGURES = {"surprise_ratio": 1.02, "distinct2_ratio": 0.97, "kl": 0.1}
 LINES = [
     {"step": "before", "score": 0.2, "seconds": 9.0},
-    {"step": "rating", "ratings": 32, "seconds": 40.0},
+    {"step": "rating", "ratings": 35, "seconds": 40.0},
     {"step": "trained", "seconds": 240.5, "status": "promoted"},
     {
+        "step": "learnt", "due": 32, "ratings": 35, "took": 200.5,
         "before": 0.2, "after": 0.5, "win_rate": 0.9, "status": "promoted",
-        "verdict": {"figures": {"surprise_ratio": 1.02, "distinct2_ratio": 0.97, "kl": 0.1}},
-        "best_of": {"score": 0.3, "win_rate": 0.7},
+        "verdict": {"figures": FIGURES},
+    },
+    {"step": "rating", "ratings": 64, "seconds": 300.0},
+    {
+        "due": 64, "ratings": 64, "took": 100.0,
+        "before": 0.2, "after": 0.4, "win_rate": 0.8, "status": "skipped",
+        "verdict": None, "best_of": {"score": 0.3, "win_rate": 0.7},
     },
 ]  # fmt: skip
 
@@ -26,19 +33,27 @@ def made(win_rate: float, ratings: int = 32, update: str = "ppo", seed: int = 0)
     )  # fmt: skip
 
 
-def test_a_run_is_read_from_the_lines_of_simulate() -> None:
-    found = result_of(Point("warm", 32, 0, "ppo"), LINES)
-    assert found.seconds == 200.5
-    assert (found.win_rate, found.promoted, found.surprise) == (0.9, True, 1.02)
-    assert found.best_of == 0.7
+def test_a_run_has_a_result_for_each_of_its_cycles() -> None:
+    first, last = results_of(Point("warm", 64, 0, "ppo", every=32), LINES)
+    assert first.point == Point("warm", 32, 0, "ppo", every=32)
+    assert (first.win_rate, first.promoted, first.seconds) == (0.9, True, 200.5)
+    assert first.surprise == 1.02
+    assert last.point == Point("warm", 64, 0, "ppo", every=32)
+    assert last.best_of == 0.7
 
 
 def test_a_cycle_that_was_skipped_has_no_figures() -> None:
-    last = {**LINES[-1], "verdict": None, "status": "skipped", "best_of": None}
-    found = result_of(Point("warm", 32, 0, "dpo"), [*LINES[:-1], last])
-    assert not found.promoted
-    assert found.kl is None
-    assert found.best_of is None
+    _, last = results_of(Point("warm", 64, 0, "dpo", every=32), LINES)
+    assert not last.promoted
+    assert last.kl is None
+
+
+def test_runs_that_train_on_the_way_need_ratings_to_train_at(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--train-every", "32", "--ratings", "48,64"], {})
+    assert "--ratings must be multiples of --train-every" in capsys.readouterr().err
 
 
 def test_results_survive_the_file() -> None:
@@ -58,6 +73,12 @@ def test_the_table_has_a_row_for_each_update_and_number_ppo_first() -> None:
     rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in text.splitlines()[2:]]
     assert rows == [["ppo", "32", "2"], ["ppo", "128", "1"], ["kto", "32", "1"]]
     assert "85% ± 32" in text
+
+
+def test_curves_of_one_cycle_and_of_many_stand_apart() -> None:
+    often = replace(made(0.9), point=Point("warm", 32, 0, "ppo", every=16))
+    rows = [line.split("|")[1].strip() for line in table([often, made(0.6)]).splitlines()[2:]]
+    assert rows == ["ppo", "ppo, every 16"]
 
 
 def test_the_plot_is_a_picture(tmp_path: Path) -> None:

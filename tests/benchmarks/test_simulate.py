@@ -13,6 +13,7 @@ RATER = ("--rater", "benchmarks/tastes.py:friendly")
     ("argv", "said"),
     [
         (["--ratings", "0"], "--ratings is 0; use 1 to 100000"),
+        (["--train-every", "0"], "--train-every is 0; use 1 to 100000"),
         (["--unseen", "0"], "--unseen is 0; use 1 to 200"),
         (["--samples", "101"], "--samples is 101; use 1 to 100"),
         (["--best-of", "65"], "--best-of is 65; use 1 to 64"),
@@ -44,7 +45,7 @@ def test_every_kind_of_people_is_explained(capsys: pytest.CaptureFixture[str]) -
         assert flag in told
 
 
-def test_the_last_line_says_what_came_of_it(
+def test_lines_say_what_came_of_each_cycle_and_of_all(
     tiny_model: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     env = {
@@ -56,9 +57,11 @@ def test_the_last_line_says_what_came_of_it(
         "HITL_MIN_LABELS": "1000",  # too few: the cycle says so and trains nothing
     }
     crowd = ("--compare", "0.3", "--silent", "0.2", "--sybils", "3", "--noise", "0.1")
-    sizes = ("--ratings", "6", "--unseen", "2", "--samples", "2")
+    sizes = ("--ratings", "6", "--train-every", "3", "--unseen", "2", "--samples", "2")
     assert main([*RATER, *sizes, *crowd], env) == 0
-    last = json.loads(capfd.readouterr().out.splitlines()[-1])
+    lines = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    last = lines[-1]
+    assert [line["due"] for line in lines if "win_rate" in line] == [3, 6]
     assert {"before", "after", "win_rate", "seconds", "verdict"} <= set(last)
     assert (last["ratings"], last["version"], last["status"]) == (6, "base", "skipped")
     assert last["given"]["honest"] == 6
