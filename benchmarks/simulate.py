@@ -28,6 +28,7 @@ from benchmarks.mix import Mix, MixError, add_flags
 from benchmarks.rater import Taste, TasteError, load_taste
 from benchmarks.running import ROOT
 from benchmarks.visitor import Visitor
+from benchmarks.visits import Answer
 from hitl_chat.engines import choice
 from hitl_chat.follower import Follower
 from hitl_chat.service import Service
@@ -103,50 +104,68 @@ def _simulate(
     crowd: Crowd, options: argparse.Namespace, env: dict[str, str], stack: ExitStack
 ) -> int:
     begun = time.monotonic()
-    settings, config = Settings.from_env(env), TrainingConfig.from_env(env)
-    engine = choice.load(settings)
-    stack.callback(engine.close)
-    database = Database.open(settings.home)
-    stack.callback(database.close)
-    service = Service(database, engine, settings, train_after=config.train_after)
-    follower = Follower(database, engine, settings.home, service.loop.report)
-    examiner = Visitor(service)
     rated, unseen = prompts(crowd.seed, options.unseen)
+    study = Study(crowd, unseen, options.samples, env, stack)
+    tell(step="before", score=mean(study.before), seconds=_since(begun))
+    due = deque(range(options.train_every, options.ratings, options.train_every))
 
-    before, _ = examine(examiner, crowd.taste, unseen, options.samples)
-    tell(step="before", score=mean(before), seconds=_since(begun))
+    def rating(number: int) -> None:
+        tell(step="rating", ratings=number, seconds=_since(begun))
+        if due and number >= due[0]:
+            tell(step="learnt", due=due.popleft(), **study.learn(), seconds=_since(begun))
 
-    def learn() -> dict[str, Any]:
+    crowd.rate(lambda: Visitor(study.service), rated, options.ratings, rating)
+    last = study.learn()
+    best_of = _best_of(crowd.taste, unseen, study.before, options, env)
+    tell(due=options.ratings, **last, best_of=best_of, seconds=_since(begun))
+    return 0
+
+
+class Study:
+    """A service, and what a crowd truly thinks of its answers to prompts that nobody rates."""
+
+    def __init__(
+        self,
+        crowd: Crowd,
+        unseen: Sequence[str],
+        samples: int,
+        env: Mapping[str, str],
+        stack: ExitStack,
+    ) -> None:
+        settings, config = Settings.from_env(env), TrainingConfig.from_env(env)
+        engine = choice.load(settings)
+        stack.callback(engine.close)
+        database = Database.open(settings.home)
+        stack.callback(database.close)
+        self.service = Service(database, engine, settings, train_after=config.train_after)
+        self._follower = Follower(database, engine, settings.home, self.service.loop.report)
+        self._examiner = Visitor(self.service)
+        self._crowd, self._unseen, self._samples = crowd, unseen, samples
+        self._env, self._seed = env, config.seed + crowd.seed
+        self.before, _ = self._examine()
+
+    def learn(self) -> dict[str, Any]:
+        """Run a cycle, let the chat follow it, and look again."""
         started = time.monotonic()
-        trained = train(env, config.seed + crowd.seed)
+        trained = train(self._env, self._seed)
         took = _since(started)
-        tell(step="trained", seconds=_since(begun), **trained)
-        follower.look()
-        after, answers = examine(examiner, crowd.taste, unseen, options.samples)
+        tell(step="trained", **trained, took=took)
+        self._follower.look()
+        after, answers = self._examine()
         return {
-            "before": mean(before),
+            "before": mean(self.before),
             "after": mean(after),
-            "win_rate": wins(after, before),
-            "ratings": crowd.ratings,
-            "given": dict(crowd.given),
+            "win_rate": wins(after, self.before),
+            "ratings": self._crowd.ratings,
+            "given": dict(self._crowd.given),
             "took": took,
             "version": answers[-1].version,
             "verdict": trained.get("verdict"),
             "status": trained.get("status"),
         }
 
-    due = deque(range(options.train_every, options.ratings, options.train_every))
-
-    def told(ratings: int) -> None:
-        tell(step="rating", ratings=ratings, seconds=_since(begun))
-        if due and ratings >= due[0]:
-            tell(step="learnt", due=due.popleft(), **learn())
-
-    crowd.rate(lambda: Visitor(service), rated, options.ratings, told)
-    last = learn()
-    chosen = _best_of(crowd.taste, unseen, before, options, env)
-    tell(due=options.ratings, **last, best_of=chosen, seconds=_since(begun))
-    return 0
+    def _examine(self) -> tuple[list[float], list[Answer]]:
+        return examine(self._examiner, self._crowd.taste, self._unseen, self._samples)
 
 
 def _best_of(
