@@ -15,6 +15,7 @@ import torch
 from training import reward_head
 from training.form import FORMS
 from training.kinds import KINDS
+from training.ridge import Labels
 
 FEATURES = 2 * 576 + len(KINDS) + len(FORMS)
 CHECKED = 2_000
@@ -41,9 +42,9 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _labels(liked: torch.Tensor) -> reward_head.Labels:
+def _labels(liked: torch.Tensor) -> Labels:
     number = len(liked)
-    return reward_head.Labels(
+    return Labels(
         targets=liked,
         weights=torch.ones(number),
         rows=torch.arange(number),

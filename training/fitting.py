@@ -7,6 +7,7 @@ import torch
 from training import rankings, reward_head, slices
 from training.calibration import Foretold, calibrate
 from training.feature_cache import FeatureCache, Item
+from training.ridge import Labels
 from training.targets import Rated, Targets
 
 ENOUGH_HELDOUT = 5
@@ -62,13 +63,13 @@ def _items(found: Targets) -> list[Item]:
     return items
 
 
-def _labels(found: Targets) -> reward_head.Labels:
+def _labels(found: Targets) -> Labels:
     """Return what was said of `_items`."""
     first = len(found.rated)
     pairs = [(first + 2 * i, first + 2 * i + 1) for i in range(len(found.pairs))]
     groups = [r.place.conversation for r in found.rated]
     groups += [p.place.conversation for p in found.pairs for _ in range(2)]
-    return reward_head.Labels(
+    return Labels(
         targets=torch.tensor([r.target for r in found.rated]),
         weights=torch.tensor([r.weight for r in found.rated]),
         rows=torch.arange(first),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from training.reward_head import Labels
+from training.ridge import Labels
 
 
 def evaluate(

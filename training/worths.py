@@ -16,7 +16,8 @@ from torch import Tensor
 from training.form import FORMS
 from training.layout import layout
 from training.policy import Base
-from training.reward_head import TINY, RewardHead
+from training.reward_head import RewardHead
+from training.ridge import TINY
 from training.rollout import Answers
 
 FARTHEST = 4.0

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from tests.training.test_reward_head import labels
+from tests.training.labelled import labels
 from training.rankings import auc, evaluate
 
 

@@ -2,40 +2,15 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
 
+from tests.training.labelled import FEATURES, drawn, labels
 from training import reward_head
 from training.form import FORMS
 from training.kinds import KINDS
 from training.layout import layout
 from training.rankings import auc
-from training.reward_head import KIND_GAINS, Labels, RewardHead, Space, fit
-
-WIDTH = 7
-FEATURES = 2 * WIDTH + len(KINDS) + len(FORMS)
-
-
-def labels(targets: Tensor, pairs: Tensor | None = None) -> Labels:
-    rows = len(targets)
-    couples = torch.zeros(0, 2, dtype=torch.long) if pairs is None else pairs
-    total = max(rows, int(couples.max()) + 1 if len(couples) else 0)
-    return Labels(
-        targets=targets,
-        weights=torch.ones(rows),
-        rows=torch.arange(rows),
-        pairs=couples,
-        pair_weights=torch.ones(len(couples)),
-        groups=[f"c{i}" for i in range(total)],
-    )
-
-
-def drawn(number: int, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """Features of which one direction decides what is liked, and without any kind of token."""
-    generator = torch.Generator().manual_seed(seed)
-    drawn = torch.randn(number, 2 * WIDTH + len(FORMS), generator=generator)
-    states, forms = drawn.split([2 * WIDTH, len(FORMS)], 1)
-    features = torch.cat([states, torch.zeros(number, len(KINDS)), forms], 1)
-    return features, (features[:, 0] > 0).float()
+from training.reward_head import RewardHead, fit
+from training.selection import KIND_GAINS
 
 
 def test_a_head_ranks_answers_it_never_saw() -> None:
@@ -138,61 +113,6 @@ def test_scores_are_calibrated_on_answers_never_seen() -> None:
     said = head.mean(features[200:])
     assert float((said - chance[200:]).abs().mean()) < 0.12
     assert float(said.mean()) == pytest.approx(float(chance[200:].mean()), abs=0.08)
-
-
-def test_members_fitted_side_by_side_equal_each_fitted_alone() -> None:
-    features, targets = drawn(30)
-    given, factors = labels(targets), torch.rand(30, 3, generator=torch.Generator().manual_seed(2))
-    space = Space(features, torch.eye(FEATURES))
-    weight, bias = reward_head._solve(space, given, 0.1, factors)
-    for member in range(3):
-        one = factors[:, member : member + 1]
-        alone, level = reward_head._solve(space, given, 0.1, one)
-        assert torch.allclose(weight[:, member], alone[:, 0], atol=0.02)
-        assert float(bias[member]) == pytest.approx(float(level[0]), abs=0.02)
-
-
-def test_losses_equal_a_loop() -> None:
-    generator = torch.Generator().manual_seed(0)
-    logits = torch.randn(4, 2, generator=generator)
-    factors = torch.rand(4, 2, generator=generator)
-    given = Labels(
-        torch.tensor([1.0, 0.0]), torch.tensor([1.0, 0.5]), torch.tensor([0, 1]),
-        torch.tensor([[2, 3]]), torch.tensor([0.4]), ["a", "b", "c", "c"],
-    )  # fmt: skip
-    found = reward_head._losses(logits, given, factors)
-    for k in range(2):
-        z, f = logits[:, k].tolist(), factors[:, k].tolist()
-        total = f[0] * (1 / (1 + math.exp(-z[0])) - 1) ** 2
-        total += 0.5 * f[1] * (1 / (1 + math.exp(-z[1]))) ** 2
-        total += 0.4 * f[2] * math.log1p(math.exp(z[3] - z[2]))
-        assert float(found[k]) == pytest.approx(total / (f[0] + 0.5 * f[1] + 0.4 * f[2]), abs=1e-5)
-
-
-def test_turning_features_changes_no_weight() -> None:
-    features, targets = drawn(12)  # fewer answers than features
-    turned = reward_head._turned(features, [True, True])
-    assert turned.back_FR.shape == (FEATURES, 12)
-    straight = torch.eye(FEATURES) / math.sqrt(FEATURES)
-    straight[-2:, -2:] *= reward_head.FORM_GAIN
-    ones = torch.ones(12, 1)
-    found, _ = reward_head._solve(turned, labels(targets), 0.1, ones)
-    expected, _ = reward_head._solve(Space(features, straight), labels(targets), 0.1, ones)
-    assert torch.allclose(found, expected, atol=0.02)
-
-
-def test_penalty_and_calibration_are_chosen_on_a_sample_of_many() -> None:
-    number = reward_head.SAMPLE + 100
-    pairs = torch.arange(200).reshape(-1, 2)
-    given = labels(torch.rand(number), pairs)
-    few, kept = reward_head._sample(torch.arange(number)[:, None].float(), given)
-    assert len(few) <= reward_head.SAMPLE
-    assert len(kept.groups) == len(few)
-    told = {f"c{int(row)}": float(t) for row, t in zip(given.rows, given.targets, strict=True)}
-    for row, target in zip(kept.rows.tolist(), kept.targets.tolist(), strict=True):
-        assert told[kept.groups[row]] == target
-        assert kept.groups[row] == f"c{int(few[row])}"
-    assert (few[kept.pairs[:, 1], 0] - few[kept.pairs[:, 0], 0] == 1).all()
 
 
 def test_the_shares_of_tokens_sum_to_the_score_and_follow_their_terms() -> None:

@@ -10,7 +10,8 @@ from training.config import TrainingConfig
 from training.form import FORMS
 from training.layout import layout
 from training.policy import Policy
-from training.reward_head import TINY, RewardHead
+from training.reward_head import RewardHead
+from training.ridge import TINY
 from training.rollout import Answers, given
 from training.worths import FARTHEST, worths
 
