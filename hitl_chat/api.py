@@ -165,10 +165,11 @@ def _personal_endpoints(service: Service, door: Door) -> None:
         with told_clearly():
             return service.personal.tell(service.rater(_text(token, "token")))
 
-    def everything(token: str) -> dict[str, Any]:
+    def everything(token: str, request: gr.Request) -> dict[str, Any]:
         """Give all that is stored of you."""
         with told_clearly():
-            return service.personal.everything(service.rater(_text(token, "token")))
+            rater = door.enter(_text(token, "token"), request, FEEDBACK)
+            return service.personal.everything(rater)
 
     def agree(  # what each part is called is the endpoint's signature
         token: str,

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from training import canaries, gate
 from training.change import NothingLearnt
 from training.config import TrainingConfig
-from training.course import Examine
+from training.course import Exam, Examine
 from training.policy import Policy
 from training.prompts import Turn
 from training.reward import Reward
@@ -34,12 +34,12 @@ class Contest:
     def exam(self, yardstick: gate.Yardstick) -> Examine:
         """Return what tells how good the policy is by now."""
 
-        def examine() -> float | None:
+        def examine() -> Exam:
             now = self._sample(self.config)
             if replace(now, canaries=yardstick.served.canaries) == yardstick.served:
                 raise NothingLearnt("The candidate answers exactly as the served version does.")
-            fits = all(check.passed for check in gate.manners(now, yardstick, self.config, ROOM))
-            return sum(now.scores) / len(now.scores) if fits else None
+            checks = gate.manners(now, yardstick, self.config, ROOM)
+            return Exam(now.score, [check.text for check in checks if not check.passed])
 
         return examine
 

@@ -140,7 +140,14 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         yardstick = contest.served(_lengths(head, found), bare=parent == BASE_VERSION)
         asked = [p.turns for p in train.prompts]
         exam = contest.exam(yardstick)
-        goal = ppo.Goal(reward.shares, asked, exam, reward.worths, yardstick.base.surprise)
+        goal = ppo.Goal(
+            reward.shares,
+            asked,
+            exam,
+            reward.worths,
+            yardstick.base.surprise,
+            yardstick.served.score,
+        )
         result = _update(policy, goal, train, config, report)
         report("gate", 0.0, "answering held-out questions with the candidate")
         verdict = contest.verdict(yardstick)

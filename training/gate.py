@@ -36,6 +36,11 @@ class Sample:
     distinct2: float  # distinct bigrams over bigrams
     canaries: dict[str, float] = field(default_factory=dict)  # margin of the right answer
 
+    @property
+    def score(self) -> float:
+        """Mean of the scores."""
+        return sum(self.scores) / len(self.scores)
+
 
 @dataclass(frozen=True)
 class Check:
@@ -103,13 +108,13 @@ def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Ve
     served = yardstick.served
     wins = win_rate(candidate.scores, served.scores)
     surely = lower_bound(wins, len(candidate.scores))
-    gain = _mean(candidate.scores) - _mean(served.scores)
+    gain = candidate.score - served.score
     lost = canaries.lost(candidate.canaries, served.canaries)
     better = Check(
         surely > 0.5 and gain > 0,
         f"Held-out reward: wins {wins:.0%} of {len(candidate.scores)} (surely {surely:.0%}; "
         f"above 50% is needed) against the served version, "
-        f"{_mean(served.scores):.3f} to {_mean(candidate.scores):.3f}.",
+        f"{served.score:.3f} to {candidate.score:.3f}.",
     )
     checks = [better, *manners(candidate, yardstick, config)]
     promote = all(check.passed for check in checks)
@@ -207,7 +212,3 @@ def _nats(policy: Policy, answers: Answers) -> tuple[float, float]:
 
 def _ratio(new: float, old: float) -> float:
     return new / max(old, 1e-9)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

@@ -83,6 +83,8 @@ class Goal:
     """What tokens are worth before they are drawn, beside those of rated answers."""
     surprise: float
     """Nats per token that the base's own answers surprise it."""
+    served: float
+    """Score of the version that serves, in the same exam."""
 
 
 def update(
@@ -105,7 +107,7 @@ def update(
     before = policy.snapshot()
     generator = torch.Generator().manual_seed(config.seed)
     learner = new_learner(policy, config)
-    course = Course(policy, config.patience)
+    course = Course(policy, config.patience, goal.served)
     tilting = _tilt(policy, goal, rated, config, course)
     warmup = warm_up(policy, rated, config)
     history: list[Stats] = []
@@ -136,7 +138,7 @@ def update(
     return {
         "updates": len(history),
         "stopped": stopped or "all updates done",
-        "exams": course.exams,
+        "exams": [asdict(exam) for exam in course.exams],
         "tilting": tilting,
         "warmup": warmup,
         "weight_change": weight_change(before, policy.snapshot(), "HITL_LEARNING_RATE"),
@@ -147,7 +149,10 @@ def update(
 def _tilt(
     policy: Policy, goal: Goal, rated: RatedAnswers, config: TrainingConfig, course: Course
 ) -> list[list[float]]:
-    """Begin at the base bent to what the head likes, as far as exams find that within bounds."""
+    """Begin at the base bent to what the head likes, as far as exams find that within bounds.
+
+    Where that is no better than what serves already, begin at this.
+    """
     before, found = policy.snapshot(), list[list[float]]()
     if not (config.tilt_steps and len(rated.answers)):
         return found
@@ -161,7 +166,7 @@ def _tilt(
         bent = tilted.tilt(policy, rated.answers, worths, _closer(config, course.dearness))
         found.append(tilted.learn(policy, rated.answers, held, bent, config))
         course.exam(goal.examine())
-    if not course.passed:
+    if not course.leading:
         policy.restore(before)
     return found
 

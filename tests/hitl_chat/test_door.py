@@ -99,6 +99,14 @@ def test_too_much_feedback_of_one_person_is_refused_and_not_stored(server: Serve
     assert count(server, Feedback) == before
 
 
+def test_all_that_is_stored_is_given_no_oftener_than_feedback_is_taken(server: Server) -> None:
+    client = seen_from(server)
+    me = client.predict(api_name="/start")
+    for _ in range(4 * PERSON):
+        client.predict(me["token"], api_name="/everything")
+    assert "Wait" in refusal(lambda: client.predict(me["token"], api_name="/everything"))
+
+
 def test_new_people_of_one_address_are_limited_whatever_they_claim(server: Server) -> None:
     before = count(server, Rater)
     for made_up in range(ADDRESS):

@@ -45,15 +45,16 @@ def test_an_exam_of_the_served_version_itself_is_a_defect(contest: Contest) -> N
         exam()
 
 
-def test_an_exam_gives_the_mean_score_or_none_out_of_bounds(contest: Contest) -> None:
+def test_an_exam_gives_the_mean_score_and_the_bounds_that_were_left(contest: Contest) -> None:
     yardstick = contest.served(AS_LONG, bare=True)
     wide = replace(yardstick, lengths=replace(AS_LONG, low=0.0, high=100.0))
     stray(contest.policy)
     found = contest.exam(wide)()
-    assert found is not None
-    assert 0 <= found <= 1
+    assert found.passed
+    assert 0 <= found.score <= 1
     strict = replace(contest, config=replace(contest.config, gate_kl=0.001))
-    assert strict.exam(wide)() is None
+    (missed,) = strict.exam(wide)().missed
+    assert "at most 0.00075" in missed
 
 
 def test_an_exam_is_failed_where_a_canary_is_lost(contest: Contest) -> None:
@@ -61,7 +62,8 @@ def test_an_exam_is_failed_where_a_canary_is_lost(contest: Contest) -> None:
     knew = replace(yardstick.served, canaries=dict.fromkeys(yardstick.served.canaries, 100.0))
     wide = replace(yardstick, served=knew, lengths=replace(AS_LONG, low=0.0, high=100.0))
     stray(contest.policy)
-    assert contest.exam(wide)() is None
+    (missed,) = contest.exam(wide)().missed
+    assert "Canary questions lost" in missed
 
 
 def test_the_verdict_is_given_on_fresh_answers(contest: Contest) -> None:

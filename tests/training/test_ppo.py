@@ -1,13 +1,14 @@
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import torch
 from torch import Tensor
 
+from tests.training.marks import OUT, at
 from training import ppo
 from training.change import NothingLearnt
 from training.config import TrainingConfig
-from training.course import Course
+from training.course import Course, Exam
 from training.policy import Policy
 from training.ppo import Goal, Shares, _picked, update
 from training.prompts import Turn
@@ -43,7 +44,7 @@ def no_worths(answers: Answers) -> Worths:
 def goal(shares: Shares, prompts: list[list[Turn]] = PROMPTS) -> Goal:
     """Exams that always find the newest policy the best."""
     marks = iter(range(1_000))
-    return Goal(shares, prompts, lambda: float(next(marks)), no_worths, 1.0)
+    return Goal(shares, prompts, lambda: at(float(next(marks))), no_worths, 1.0, -1.0)
 
 
 def quiet(number: int, stats: ppo.Stats) -> None:
@@ -124,13 +125,13 @@ def test_the_policy_that_stays_is_the_best_one_an_exam_saw(
     long = replace(config, updates=12, exam_every=1, patience=3)
     marks, seen = iter([0.2, 0.5, 0.4, 0.3, 0.1, 0.9]), list[list[Tensor]]()
 
-    def examine() -> float:
+    def examine() -> Exam:
         seen.append(policy.snapshot())
-        return next(marks)
+        return at(next(marks))
 
-    aim = Goal(lambda a: count_of(40, a), PROMPTS, examine, no_worths, 1.0)
+    aim = Goal(lambda a: count_of(40, a), PROMPTS, examine, no_worths, 1.0, 0.0)
     result = update(policy, aim, rated(policy, long), long, quiet)
-    assert result["exams"] == [0.2, 0.5, 0.4, 0.3, 0.1]
+    assert [exam["score"] for exam in result["exams"]] == [0.2, 0.5, 0.4, 0.3, 0.1]
     assert "rose no more after 0.500" in result["stopped"]
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), seen[1], strict=True))
 
@@ -142,11 +143,11 @@ def test_tilts_come_closer_to_the_base_until_one_is_within_its_bounds(
     tilting = replace(config, tilt_steps=2, updates=1, rated_epochs=0)
     words_V = torch.zeros(policy.base.model.config.vocab_size)
     words_V[40] = 1.0
-    marks = iter([None, None, 0.5, 0.4])
+    marks = iter([OUT, OUT, at(0.5), at(0.4)])
     worth = Worths(words_V, torch.zeros(64))
-    aim = Goal(lambda a: count_of(40, a), PROMPTS, lambda: next(marks), lambda _: worth, 1.0)
+    aim = Goal(lambda a: count_of(40, a), PROMPTS, lambda: next(marks), lambda _: worth, 1.0, 0.0)
     result = update(policy, aim, rated(policy, tilting), tilting, quiet)
-    assert result["exams"] == [None, None, 0.5, 0.4]
+    assert result["exams"] == [asdict(exam) for exam in (OUT, OUT, at(0.5), at(0.4))]
     far = [steps[0] for steps in result["tilting"]]
     assert far[0] > far[1] > far[2] > 0
 
@@ -162,10 +163,22 @@ def test_a_tilt_that_never_keeps_its_bounds_is_given_up(
 ) -> None:
     tilting, before = replace(config, tilt_steps=1), policy.snapshot()
     worth = Worths(torch.linspace(-1, 1, policy.base.model.config.vocab_size), torch.zeros(64))
-    aim = Goal(chance, PROMPTS, lambda: None, lambda _: worth, 1.0)
-    course = Course(policy, patience=9)
+    aim = Goal(chance, PROMPTS, lambda: OUT, lambda _: worth, 1.0, 0.0)
+    course = Course(policy, patience=9, served=0.0)
     found = ppo._tilt(policy, aim, rated(policy, tilting), tilting, course)
     assert len(found) == ppo.TRIES
+    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), before, strict=True))
+
+
+def test_a_tilt_no_better_than_what_serves_is_not_the_start(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    tilting, before = replace(config, tilt_steps=1), policy.snapshot()
+    worth = Worths(torch.linspace(-1, 1, policy.base.model.config.vocab_size), torch.zeros(64))
+    aim = Goal(chance, PROMPTS, lambda: at(0.5), lambda _: worth, 1.0, 0.6)
+    course = Course(policy, patience=9, served=aim.served)
+    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting, course)
+    assert len(found) == 1
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), before, strict=True))
 
 
