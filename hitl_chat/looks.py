@@ -7,6 +7,7 @@ import gradio as gr
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = (
     "words.js",
+    "told.js",
     "parts.js",
     "signals.js",
     "mine.js",

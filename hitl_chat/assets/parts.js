@@ -47,7 +47,7 @@
     } catch {
       throw new Error(say('The server does not answer. Try again shortly.'));
     }
-    if (!answer.data) throw new Error(answer.error || say('The server could not do that. Try again shortly.'));
+    if (!answer.data) throw new Error(answer.error ? window.hitlTold(answer.error) : say('The server could not do that. Try again shortly.'));
     return answer.data[0];
   }
   window.hitlParts = { make, tool, link, press, call };

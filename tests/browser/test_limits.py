@@ -2,9 +2,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, expect
 
-from tests.browser.conftest import answered, ask, ready
+from tests.browser.conftest import answered, ask, picture, ready
 from tests.server import Server
 
 pytestmark = pytest.mark.browser
@@ -32,3 +32,22 @@ def test_who_asks_too_much_is_told_to_wait_and_keeps_what_they_typed(
     page.locator(".bot-row .bar .again").click()
     expect(page.get_by_text("That was a lot in a short time. Wait ")).to_have_count(2)
     answered(page)
+
+
+def test_a_chinese_browser_is_told_in_chinese(browser: Browser, strict: Server) -> None:
+    context = browser.new_context(locale="zh-CN", viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(strict.url)
+    ready(page)
+    ask(page, "你好")
+    answered(page)
+    ask(page, "再来一个")
+    expect(page.get_by_text("短时间内次数太多。请等 ")).to_be_visible()
+    answered(page)
+    for _ in range(4):
+        page.get_by_role("button", name="不好的回答").click()
+        expect(page.get_by_role("button", name="不好的回答")).to_be_enabled()
+    page.get_by_role("button", name="不好的回答").click()
+    expect(page.get_by_text("没有保存。短时间内次数太多。请等 ")).to_be_visible()
+    picture(page, "chat-chinese-told")
+    context.close()
