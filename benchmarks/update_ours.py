@@ -12,7 +12,7 @@ from benchmarks.simulate import tell
 from storage.home import Home
 from training import ppo
 from training.config import TrainingConfig
-from training.course import Exam
+from training.course import Course, Exam
 from training.gguf import PACKAGED
 from training.policy import Policy, load_base, quick_dtype
 from training.rated import rated_answers
@@ -48,7 +48,8 @@ def main() -> int:
     answers = given(policy, [(asked[0], "Yes."), (asked[1], "No.")], config)
     rated = rated_answers(policy, answers, torch.tensor([1.0, 0.0]), torch.ones(2))
     none = Worths(torch.zeros(1), torch.zeros(1))
-    goal = ppo.Goal(evenly, asked, lambda: Exam(0.0, ["none"]), lambda _: none, 1.0, 0.0)
+    course = Course(policy, lambda: Exam(0.0, ["none is sat"]), patience=1, served=0.0)
+    goal = ppo.Goal(evenly, asked, lambda _: none, 1.0, course)
     ended: list[float] = []
     ppo.update(policy, goal, rated, config, lambda *_: ended.append(time.monotonic()))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

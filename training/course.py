@@ -31,19 +31,22 @@ Examine = Callable[[], Exam]
 
 
 class Course:
-    """The best policy so far by its exams, and when to stop looking for a better one.
+    """The best policies so far by their exams, and when to stop looking for a better one.
 
-    To be worth keeping at all it must score more than the version that has `served` so far.
+    To be worth keeping at all one must score more than the version that has `served` so far.
     """
 
-    def __init__(self, policy: Policy, patience: int, served: float) -> None:
+    def __init__(self, policy: Policy, examine: Examine, patience: int, served: float) -> None:
         self.exams: list[Exam] = []
         self.dearness = 1.0
         """What leaving the base costs, beside the set prices: more after each failed exam."""
+        self.leading = False
+        """Whether the policy of the last exam is the best so far."""
         self._policy = policy
+        self._examine = examine
         self._patience = patience
-        self._most = served
-        self._best: list[Tensor] | None = None
+        self._served = served
+        self._kept: list[tuple[float, list[Tensor]]] = []  # the best one last
         self._since = 0
 
     @property
@@ -51,25 +54,28 @@ class Course:
         """Whether the last exam was within the bounds."""
         return bool(self.exams) and self.exams[-1].passed
 
-    @property
-    def leading(self) -> bool:
-        """Whether the policy of the last exam is the best so far."""
-        return self._best is not None and not self._since
-
-    def exam(self, found: Exam) -> str | None:
-        """Take the result of an exam; returns a reason to stop, if there is one."""
+    def exam(self) -> str | None:
+        """Examine the policy as it is; returns a reason to stop, if there is one."""
+        found = self._examine()
         self.exams.append(found)
+        self.leading = found.passed and found.score > self._best
         if not found.passed:
             self.dearness *= DEARER
-        elif found.score > self._most:
-            self._most, self._best, self._since = found.score, self._policy.snapshot(), 0
+        elif found.score > self._served:
+            self._kept.append((found.score, self._policy.snapshot()))
+            self._kept.sort(key=lambda one: one[0])
+        self._since = 0 if self.leading else self._since + 1
+        if not self._kept or self._since < self._patience:
             return None
-        self._since += 1
-        if self._best is None or self._since < self._patience:
-            return None
-        return f"the score on unpractised questions rose no more after {self._most:.3f}"
+        return f"the score on unpractised questions rose no more after {self._best:.3f}"
 
-    def finish(self) -> None:
-        """Go back to the best policy seen, unless none was worth it: then the gate has the last word."""
-        if self._best:
-            self._policy.restore(self._best)
+    def take_best(self) -> bool:
+        """Go back to the best policy seen that wasn't taken yet; False leaves it, as there is none."""
+        if not self._kept:
+            return False
+        self._policy.restore(self._kept.pop()[1])
+        return True
+
+    @property
+    def _best(self) -> float:
+        return self._kept[-1][0] if self._kept else self._served

@@ -22,6 +22,7 @@ from training import examples, gate, heads, implicit, ppo, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
 from training.contest import Contest
+from training.course import Course
 from training.feature_cache import FeatureCache
 from training.fitting import fit
 from training.manifest import AdapterError
@@ -140,17 +141,11 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         yardstick = contest.served(_lengths(head, found), bare=parent == BASE_VERSION)
         asked = [p.turns for p in train.prompts]
         exam = contest.exam(yardstick)
-        goal = ppo.Goal(
-            reward.shares,
-            asked,
-            exam,
-            reward.worths,
-            yardstick.base.surprise,
-            yardstick.served.score,
-        )
+        course = Course(policy, exam, config.patience, yardstick.served.score)
+        goal = ppo.Goal(reward.shares, asked, reward.worths, yardstick.base.surprise, course)
         result = _update(policy, goal, train, config, report)
         report("gate", 0.0, "answering held-out questions with the candidate")
-        verdict = contest.verdict(yardstick)
+        verdict = _verdict(contest, yardstick, course)
         done = replace(done, ppo=result, verdict=verdict.as_json())
         if not verdict.promote:
             _close(shop, done)
@@ -271,6 +266,15 @@ def _rated(policy: Policy, train: Targets, config: TrainingConfig) -> RatedAnswe
     good, bad = (liked * weight).sum(), ((1 - liked) * weight).sum()
     balance = liked / good.clamp_min(1e-6) + (1 - liked) / bad.clamp_min(1e-6)
     return rated_answers(policy, answers, liked, weight * balance * len(items) / 2)
+
+
+def _verdict(contest: Contest, yardstick: gate.Yardstick, course: Course) -> gate.Verdict:
+    """Judge the best candidate; where it is better but strays too far, the next best."""
+    verdict, refused = contest.verdict(yardstick), list[str]()
+    while verdict.better and not verdict.promote and course.take_best():
+        refused.append(f"One that scored higher was refused: {' '.join(verdict.reasons)}")
+        verdict = contest.verdict(yardstick)
+    return replace(verdict, reasons=[*verdict.reasons, *refused])
 
 
 def _promote(

@@ -80,6 +80,8 @@ class Verdict:
     promote: bool
     reasons: list[str]
     figures: dict[str, Any]
+    better: bool = False
+    """Whether it is surely liked more than what serves, promoted or not."""
 
     def as_json(self) -> dict[str, Any]:
         """Return the verdict as plain values."""
@@ -130,7 +132,7 @@ def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Ve
         "repetition_change": candidate.repetition - served.repetition,
         "canaries_lost": lost,
     }
-    return Verdict(promote, [c.text for c in checks if c.passed == promote], figures)
+    return Verdict(promote, [c.text for c in checks if c.passed == promote], figures, better.passed)
 
 
 def manners(

@@ -39,7 +39,7 @@ from training import tilted
 from training.advantages import masked_mean
 from training.change import weight_change
 from training.config import TrainingConfig
-from training.course import Course, Examine
+from training.course import Course
 from training.experience import Experience, Learner, Units, gather, new_learner, state_values
 from training.policy import Policy, gradient_step
 from training.prompts import Turn
@@ -78,13 +78,12 @@ class Goal:
 
     shares: Shares
     prompts: list[list[Turn]]
-    examine: Examine
     worths: Callable[[Answers], Worths]
     """What tokens are worth before they are drawn, beside those of rated answers."""
     surprise: float
     """Nats per token that the base's own answers surprise it."""
-    served: float
-    """Score of the version that serves, in the same exam."""
+    course: Course
+    """Exams on questions that aren't practised."""
 
 
 def update(
@@ -96,7 +95,8 @@ def update(
 ) -> dict[str, Any]:
     """Move the policy towards higher scores and return how it went.
 
-    The policy that stays is the best one that an exam saw, however long the run went on after it.
+    The policy that stays is the best one that an exam saw, however long the run went on after it;
+    the course has the others. Where none did better than what serves, it is the last one.
 
     Raises:
         NothingLearnt: no weight moved, or the weights are no longer finite.
@@ -107,8 +107,8 @@ def update(
     before = policy.snapshot()
     generator = torch.Generator().manual_seed(config.seed)
     learner = new_learner(policy, config)
-    course = Course(policy, config.patience, goal.served)
-    tilting = _tilt(policy, goal, rated, config, course)
+    course = goal.course
+    tilting = _tilt(policy, goal, rated, config)
     warmup = warm_up(policy, rated, config)
     history: list[Stats] = []
     stopped: str | None = None
@@ -131,10 +131,10 @@ def update(
         history.append(stats)
         report(number + 1, stats)
         if (number + 1) % config.exam_every == 0 or number + 1 == config.updates:
-            stopped = course.exam(goal.examine())
+            stopped = course.exam()
         if stopped:
             break
-    course.finish()
+    course.take_best()
     return {
         "updates": len(history),
         "stopped": stopped or "all updates done",
@@ -147,13 +147,13 @@ def update(
 
 
 def _tilt(
-    policy: Policy, goal: Goal, rated: RatedAnswers, config: TrainingConfig, course: Course
+    policy: Policy, goal: Goal, rated: RatedAnswers, config: TrainingConfig
 ) -> list[list[float]]:
     """Begin at the base bent to what the head likes, as far as exams find that within bounds.
 
     Where that is no better than what serves already, begin at this.
     """
-    before, found = policy.snapshot(), list[list[float]]()
+    before, course, found = policy.snapshot(), goal.course, list[list[float]]()
     if not (config.tilt_steps and len(rated.answers)):
         return found
     worths = goal.worths(rated.answers)
@@ -165,7 +165,7 @@ def _tilt(
         policy.restore(before)
         bent = tilted.tilt(policy, rated.answers, worths, _closer(config, course.dearness))
         found.append(tilted.learn(policy, rated.answers, held, bent, config))
-        course.exam(goal.examine())
+        course.exam()
     if not course.leading:
         policy.restore(before)
     return found

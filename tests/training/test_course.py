@@ -1,38 +1,66 @@
+from collections.abc import Iterable
+
 import torch
 
 from tests.training.marks import OUT, at
-from training.course import DEARER, Course
+from training.course import DEARER, Course, Exam
 from training.policy import Policy
 
 SERVED = 0.1
 
 
+def course(policy: Policy, marks: Iterable[Exam], patience: int = 100) -> Course:
+    return Course(policy, iter(marks).__next__, patience, SERVED)
+
+
+def moved(policy: Policy) -> list[torch.Tensor]:
+    """Move the policy on and return where it is then."""
+    policy.restore([weight + 1 for weight in policy.snapshot()])
+    return policy.snapshot()
+
+
+def same(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+
+
 def test_a_run_four_times_too_long_ends_where_the_short_one_did(policy: Policy) -> None:
-    course = Course(policy, patience=100, served=SERVED)
-    assert course.exam(at(0.4)) is None
+    marks = [at(0.4), at(0.3), at(0.2), at(0.15), at(0.12), OUT]  # collapse, and nobody stops it
+    run = course(policy, marks)
+    assert run.exam() is None
     best = policy.snapshot()
-    for mark in (0.3, 0.2, 0.1, 0.0):  # collapse, and nobody stops it
-        policy.restore([weight + 1 for weight in policy.snapshot()])
-        assert course.exam(at(mark)) is None
-    assert course.exam(OUT) is None
-    course.finish()
-    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), best, strict=True))
+    for _ in marks[1:]:
+        moved(policy)
+        assert run.exam() is None
+    assert run.take_best()
+    assert same(policy.snapshot(), best)
+
+
+def test_the_next_best_is_at_hand_where_the_best_is_refused(policy: Policy) -> None:
+    run = course(policy, [at(0.2), at(0.5), OUT, at(0.3), at(SERVED)])
+    seen = []
+    for _ in range(5):
+        seen.append(moved(policy))
+        run.exam()
+    for place in (1, 3, 0):
+        assert run.take_best()
+        assert same(policy.snapshot(), seen[place])
+    assert not run.take_best()
+    assert same(policy.snapshot(), seen[0])
 
 
 def test_answers_out_of_bounds_make_it_dearer_to_leave_the_base(policy: Policy) -> None:
-    course = Course(policy, patience=2, served=SERVED)
-    assert [course.exam(OUT), course.dearness] == [None, DEARER]
-    assert [course.exam(at(0.3)), course.dearness] == [None, DEARER]
-    assert [course.exam(OUT), course.dearness] == [None, DEARER**2]
-    assert "no more after 0.300" in str(course.exam(OUT))
+    run = course(policy, [OUT, at(0.3), OUT, OUT], patience=2)
+    assert [run.exam(), run.dearness] == [None, DEARER]
+    assert [run.exam(), run.dearness] == [None, DEARER]
+    assert [run.exam(), run.dearness] == [None, DEARER**2]
+    assert "no more after 0.300" in str(run.exam())
 
 
 def test_what_is_no_better_than_what_serves_is_not_kept(policy: Policy) -> None:
-    course = Course(policy, patience=1, served=SERVED)
-    assert course.exam(at(SERVED)) is None
-    assert course.passed
-    assert not course.leading
-    policy.restore([weight + 1 for weight in policy.snapshot()])
-    last = policy.snapshot()
-    course.finish()  # nothing to go back to: the gate will refuse
-    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), last, strict=True))
+    run = course(policy, [at(SERVED)], patience=1)
+    assert run.exam() is None
+    assert run.passed
+    assert not run.leading
+    last = moved(policy)
+    assert not run.take_best()  # nothing to go back to: the gate will refuse
+    assert same(policy.snapshot(), last)

@@ -1,7 +1,9 @@
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import torch
 from peft import PeftModel
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -11,12 +13,17 @@ from storage import cycles, feedback, privacy
 from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION, Cycle, Feedback
+from tests.training.marks import at
 from tests.training.people import rate_answers
-from training import doubt, gate, heads
+from training import cycle, doubt, gate, heads
 from training.adapters import verify
 from training.config import TrainingConfig
+from training.contest import Contest
+from training.course import Course
 from training.cycle import Workshop, learnable, run
-from training.policy import load_base
+from training.policy import Policy, load_base
+from training.reward import Reward
+from training.reward_head import RewardHead
 
 
 @pytest.fixture
@@ -113,6 +120,43 @@ def test_a_refusal_is_journalled_with_its_reasons_and_changes_nothing(shop: Work
     with shop.database.read() as session:
         assert versions.served(session) == BASE_VERSION
         assert feedback.counts(session).waiting == 0
+
+
+@dataclass(frozen=True)
+class Sentenced(Contest):
+    """A contest whose verdicts are known."""
+
+    verdicts: Iterator[gate.Verdict]
+
+    def verdict(self, yardstick: gate.Yardstick) -> gate.Verdict:
+        return next(self.verdicts)
+
+
+def sentenced(policy: Policy, *verdicts: gate.Verdict) -> tuple[gate.Verdict, bool]:
+    """Return what comes of verdicts, and whether a candidate is left that nobody judged."""
+    head = RewardHead(torch.zeros(3), torch.ones(3), torch.zeros(3, 2), torch.zeros(2))
+    contest = Sentenced(policy, [], Reward(policy.base, head), TrainingConfig(), iter(verdicts))
+    course = Course(policy, iter([at(0.2), at(0.3)]).__next__, patience=9, served=0.0)
+    course.exam()
+    course.exam()
+    course.take_best()
+    none = gate.Sample([], 0.0, 0.0, 0.0, 0.0, 0.0)
+    return cycle._verdict(contest, gate.Yardstick(none, none), course), course.take_best()
+
+
+def test_where_the_best_candidate_strays_too_far_the_next_best_may_do(policy: Policy) -> None:
+    strays = gate.Verdict(False, ["Distinct bigrams are 0.89x; at least 0.9."], {}, better=True)
+    fine = gate.Verdict(True, ["Fine."], {}, better=True)
+    found, left = sentenced(policy, strays, fine)
+    assert found.promote
+    assert found.reasons == ["Fine.", f"One that scored higher was refused: {strays.reasons[0]}"]
+    assert not left
+
+
+def test_where_the_best_candidate_is_no_better_no_other_is_tried(policy: Policy) -> None:
+    found, left = sentenced(policy, gate.Verdict(False, ["Wins 50% of 48."], {}))
+    assert not found.promote
+    assert left
 
 
 def test_a_head_that_learned_from_somebody_erased_meanwhile_is_not_kept(shop: Workshop) -> None:

@@ -8,7 +8,7 @@ from tests.training.marks import OUT, at
 from training import ppo
 from training.change import NothingLearnt
 from training.config import TrainingConfig
-from training.course import Course, Exam
+from training.course import Course, Exam, Examine
 from training.policy import Policy
 from training.ppo import Goal, Shares, _picked, update
 from training.prompts import Turn
@@ -41,10 +41,17 @@ def no_worths(answers: Answers) -> Worths:
     raise AssertionError("tilt_steps is 0")
 
 
-def goal(shares: Shares, prompts: list[list[Turn]] = PROMPTS) -> Goal:
+def goal(policy: Policy, shares: Shares, prompts: list[list[Turn]] = PROMPTS) -> Goal:
     """Exams that always find the newest policy the best."""
     marks = iter(range(1_000))
-    return Goal(shares, prompts, lambda: at(float(next(marks))), no_worths, 1.0, -1.0)
+    course = Course(policy, lambda: at(float(next(marks))), 1_000, served=-1.0)
+    return Goal(shares, prompts, no_worths, 1.0, course)
+
+
+def tilting_goal(policy: Policy, words_V: Tensor, examine: Examine, served: float = 0.0) -> Goal:
+    """Words are worth something, and that is all that is known."""
+    worth = Worths(words_V, torch.zeros(64))
+    return Goal(chance, PROMPTS, lambda _: worth, 1.0, Course(policy, examine, 9, served))
 
 
 def quiet(number: int, stats: ppo.Stats) -> None:
@@ -65,7 +72,7 @@ def test_before_the_first_step_the_ratio_is_1_and_nothing_is_clipped(
     seen: list[ppo.Stats] = []
     once = replace(config, updates=1, epochs=1, minibatch=8, rated_epochs=0)
     people = rated(policy, once)
-    update(policy, goal(chance), people, once, lambda _, s: seen.append(s))
+    update(policy, goal(policy, chance), people, once, lambda _, s: seen.append(s))
     assert seen[0].ratio_max == pytest.approx(1, abs=1e-4)
     assert seen[0].approx_kl == pytest.approx(0, abs=1e-6)
     assert seen[0].clipfrac == 0
@@ -85,7 +92,13 @@ def test_what_is_rewarded_becomes_more_likely(policy: Policy, config: TrainingCo
     def score(answers: Answers) -> Tensor:
         return torch.stack([count_of(v, answers) for v in vowels]).sum(0)
 
-    update(policy, goal(score), rated(policy, longer), longer, lambda _, s: seen.append(s.score))
+    update(
+        policy,
+        goal(policy, score),
+        rated(policy, longer),
+        longer,
+        lambda _, s: seen.append(s.score),
+    )
     assert sum(seen[-2:]) / 2 > seen[0] + 0.05
 
 
@@ -104,14 +117,14 @@ def test_an_update_that_changes_nothing_is_an_error(policy: Policy, config: Trai
         for weight in policy.parameters:
             weight.zero_()  # both LoRA factors at zero: no gradient can reach either
     with pytest.raises(NothingLearnt, match="changed no weight"):
-        update(policy, goal(lambda a: count_of(40, a)), rated(policy, still), still, quiet)
+        update(policy, goal(policy, lambda a: count_of(40, a)), rated(policy, still), still, quiet)
 
 
 def test_weights_that_blow_up_are_an_error(policy: Policy, config: TrainingConfig) -> None:
     with pytest.raises(NothingLearnt, match="NaN"):
         update(
             policy,
-            goal(lambda a: torch.full(a.ids_BT.shape, float("nan"))),
+            goal(policy, lambda a: torch.full(a.ids_BT.shape, float("nan"))),
             rated(policy, config),
             replace(config, updates=1),
             quiet,
@@ -129,7 +142,8 @@ def test_the_policy_that_stays_is_the_best_one_an_exam_saw(
         seen.append(policy.snapshot())
         return at(next(marks))
 
-    aim = Goal(lambda a: count_of(40, a), PROMPTS, examine, no_worths, 1.0, 0.0)
+    course = Course(policy, examine, long.patience, served=0.0)
+    aim = Goal(lambda a: count_of(40, a), PROMPTS, no_worths, 1.0, course)
     result = update(policy, aim, rated(policy, long), long, quiet)
     assert [exam["score"] for exam in result["exams"]] == [0.2, 0.5, 0.4, 0.3, 0.1]
     assert "rose no more after 0.500" in result["stopped"]
@@ -144,8 +158,7 @@ def test_tilts_come_closer_to_the_base_until_one_is_within_its_bounds(
     words_V = torch.zeros(policy.base.model.config.vocab_size)
     words_V[40] = 1.0
     marks = iter([OUT, OUT, at(0.5), at(0.4)])
-    worth = Worths(words_V, torch.zeros(64))
-    aim = Goal(lambda a: count_of(40, a), PROMPTS, lambda: next(marks), lambda _: worth, 1.0, 0.0)
+    aim = tilting_goal(policy, words_V, marks.__next__)
     result = update(policy, aim, rated(policy, tilting), tilting, quiet)
     assert result["exams"] == [asdict(exam) for exam in (OUT, OUT, at(0.5), at(0.4))]
     far = [steps[0] for steps in result["tilting"]]
@@ -162,10 +175,9 @@ def test_a_tilt_that_never_keeps_its_bounds_is_given_up(
     policy: Policy, config: TrainingConfig
 ) -> None:
     tilting, before = replace(config, tilt_steps=1), policy.snapshot()
-    worth = Worths(torch.linspace(-1, 1, policy.base.model.config.vocab_size), torch.zeros(64))
-    aim = Goal(chance, PROMPTS, lambda: OUT, lambda _: worth, 1.0, 0.0)
-    course = Course(policy, patience=9, served=0.0)
-    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting, course)
+    words_V = torch.linspace(-1, 1, policy.base.model.config.vocab_size)
+    aim = tilting_goal(policy, words_V, lambda: OUT)
+    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting)
     assert len(found) == ppo.TRIES
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), before, strict=True))
 
@@ -174,10 +186,9 @@ def test_a_tilt_no_better_than_what_serves_is_not_the_start(
     policy: Policy, config: TrainingConfig
 ) -> None:
     tilting, before = replace(config, tilt_steps=1), policy.snapshot()
-    worth = Worths(torch.linspace(-1, 1, policy.base.model.config.vocab_size), torch.zeros(64))
-    aim = Goal(chance, PROMPTS, lambda: at(0.5), lambda _: worth, 1.0, 0.6)
-    course = Course(policy, patience=9, served=aim.served)
-    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting, course)
+    words_V = torch.linspace(-1, 1, policy.base.model.config.vocab_size)
+    aim = tilting_goal(policy, words_V, lambda: at(0.5), served=0.6)
+    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting)
     assert len(found) == 1
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), before, strict=True))
 
@@ -188,11 +199,17 @@ def test_where_no_word_is_worth_anything_there_is_no_tilt(
     tilting = replace(config, tilt_steps=2, updates=1)
     size = policy.base.model.config.vocab_size
     nothing = Worths(torch.zeros(size), torch.zeros(64))
-    aim = replace(goal(chance), worths=lambda _: nothing)
+    aim = replace(goal(policy, chance), worths=lambda _: nothing)
     result = update(policy, aim, rated(policy, tilting), tilting, quiet)
     assert result["tilting"] == []
 
 
 def test_without_a_prompt_there_is_nothing_to_do(policy: Policy, config: TrainingConfig) -> None:
     with pytest.raises(ValueError, match="at least one prompt"):
-        update(policy, goal(lambda a: count_of(40, a), []), rated(policy, config), config, quiet)
+        update(
+            policy,
+            goal(policy, lambda a: count_of(40, a), []),
+            rated(policy, config),
+            config,
+            quiet,
+        )
