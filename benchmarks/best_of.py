@@ -10,11 +10,12 @@ from dataclasses import replace
 
 import torch
 
-from benchmarks.rater import Taste, judge
+from benchmarks.minds import Taste
 from storage.home import Home
 from training import heads
 from training.config import TrainingConfig
 from training.gguf import PACKAGED
+from training.named import ask
 from training.policy import Policy, load_base, quick_dtype
 from training.prompts import Turn
 from training.rollout import draw
@@ -40,4 +41,4 @@ def best_of(
         answers = draw(policy, [turns for turns in asked for _ in range(number)], config)
     best = head.score(answers.features_BF).reshape(-1, number).argmax(1).tolist()
     texts = [answers.texts[row * number + place] for row, place in enumerate(best)]
-    return [judge(taste, prompt, text) for prompt, text in zip(prompts, texts, strict=True)]
+    return [ask(taste, prompt, text) for prompt, text in zip(prompts, texts, strict=True)]

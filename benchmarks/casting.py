@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.adversaries import Flooder, Stubborn, length
-from benchmarks.minds import Mind, Temper
+from benchmarks.minds import Mind, Taste, Temper
 from benchmarks.mix import Mix
 from benchmarks.people import Honest, Person, Silent
-from benchmarks.rater import Taste
 from benchmarks.visits import AT_ONCE, Visit
 
 EACH = 8

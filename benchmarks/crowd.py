@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from benchmarks.casting import Arrival, Casting
+from benchmarks.minds import Taste
 from benchmarks.mix import Mix
 from benchmarks.people import Person, Turn
-from benchmarks.rater import Taste
 from benchmarks.visits import AT_ONCE, Answer, Visit
 
 

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.rater import Taste, judge
+from benchmarks.minds import Taste
 from benchmarks.visits import AT_ONCE, Answer, Visit
+from training.named import ask
 
 PROMPTS = Path(__file__).parent / "prompts.txt"
 
@@ -28,7 +29,7 @@ def examine(
     asked = [prompt for prompt in prompts for _ in range(samples)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         answers = list(pool.map(visit.ask, asked))
-    single = [judge(taste, p, a.text) for p, a in zip(asked, answers, strict=True)]
+    single = [ask(taste, p, a.text) for p, a in zip(asked, answers, strict=True)]
     scores = [sum(single[i : i + samples]) / samples for i in range(0, len(single), samples)]
     return scores, answers
 

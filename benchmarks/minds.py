@@ -7,8 +7,11 @@ import math
 import random
 from dataclasses import dataclass, field
 
-from benchmarks.rater import Taste, judge
 from benchmarks.wording import words
+from training.named import Function, ask
+
+Taste = Function
+"""How much a person likes an answer, 0 to 1."""
 
 
 @dataclass
@@ -32,7 +35,7 @@ class Mind:
 
     def _score(self, prompt: str, text: str) -> float:
         bias = self.length_bias * math.log2(1 + len(words(text))) if self.length_bias else 0.0
-        return judge(self.taste, prompt, text) + bias
+        return ask(self.taste, prompt, text) + bias
 
 
 @dataclass(frozen=True)

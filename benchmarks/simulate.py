@@ -24,8 +24,8 @@ from typing import Any
 
 from benchmarks.crowd import Crowd
 from benchmarks.exams import examine, prompts, wins
+from benchmarks.minds import Taste
 from benchmarks.mix import Mix, MixError, add_flags
-from benchmarks.rater import Taste, TasteError, load_taste
 from benchmarks.running import ROOT
 from benchmarks.visitor import Visitor
 from benchmarks.visits import Answer
@@ -36,6 +36,7 @@ from hitl_chat.settings import Settings, SettingsError
 from storage.database import Database
 from storage.home import Home, HomeError
 from training.config import ConfigError, TrainingConfig
+from training.named import Unusable, load
 
 MAX_NEW_TOKENS = "64"
 
@@ -46,9 +47,9 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         try:
-            crowd = Crowd(load_taste(options.rater), options.seed, options.mix)
+            crowd = Crowd(load(options.rater), options.seed, options.mix)
             return _simulate(crowd, options, _environment(env, folder), stack)
-        except (TasteError, SettingsError, ConfigError, HomeError) as error:
+        except (Unusable, SettingsError, ConfigError, HomeError) as error:
             sys.stderr.write(f"{error}\n")
             return 2
 

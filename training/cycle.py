@@ -18,7 +18,7 @@ from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION, Cycle
 from storage.transcripts import Transcript
-from training import examples, gate, heads, implicit, ppo, reward_head, targets
+from training import examples, gate, heads, implicit, named, ppo, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
 from training.contest import Contest
@@ -28,7 +28,7 @@ from training.fitting import fit
 from training.manifest import AdapterError
 from training.policy import Base, Policy
 from training.rated import RatedAnswers, rated_answers
-from training.reward import Reward, RewardFunction
+from training.reward import Reward
 from training.rollout import given
 from training.targets import Targets, TooLittle
 
@@ -50,7 +50,7 @@ class Workshop:
     home: Home
     base: Base
     config: TrainingConfig
-    function: RewardFunction | None = None
+    function: named.Function | None = None
     """The host's own, which takes `config.reward_share` of the reward."""
 
 

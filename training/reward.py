@@ -3,23 +3,17 @@
 Knows answers and scores, not who rated what.
 """
 
-import importlib.util
-import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from training import named
 from training.config import ConfigError
 from training.policy import Base
 from training.reward_head import RewardHead
 from training.rollout import Answers, token_features
 from training.worths import Worths, worths
-
-RewardFunction = Callable[[str, str], float]
-"""Maps the last question and an answer to 0..1."""
 
 
 class RewardFunctionFailed(RuntimeError):
@@ -32,7 +26,7 @@ class Reward:
 
     base: Base
     head: RewardHead
-    own: RewardFunction | None = None
+    own: named.Function | None = None
     share: float = 0.0
 
     def score(self, answers: Answers) -> Tensor:
@@ -58,36 +52,25 @@ class Reward:
         return (1 - self.share) * shares_BT + mask_BT * each_B[:, None]
 
 
-def load_function(where: str) -> RewardFunction:
+def load_function(where: str) -> named.Function:
     """Load the host's `FILE.py:FUNCTION`. It runs with all rights of the trainer.
 
     Raises:
         ConfigError: no such file or function.
     """
-    file, _, name = where.rpartition(":")
-    path = Path(file)
-    if not path.is_file():
-        raise ConfigError(
-            f"HITL_REWARD_FUNCTION is '{where}', where no file is. Use FILE.py:FUNCTION."
+    try:
+        return named.load(where)
+    except named.Unusable as error:
+        raise ConfigError(f"HITL_REWARD_FUNCTION: {error}") from error
+
+
+def _asked(own: named.Function, answers: Answers) -> Tensor:
+    try:
+        return torch.tensor(
+            [
+                named.ask(own, turns[-1]["content"], text)
+                for turns, text in zip(answers.turns, answers.texts, strict=True)
+            ]
         )
-    spec = importlib.util.spec_from_file_location("host_reward", path)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"HITL_REWARD_FUNCTION: '{path}' is not a Python file.")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    found = getattr(module, name, None)
-    if not callable(found):
-        raise ConfigError(f"HITL_REWARD_FUNCTION: '{path}' has no function '{name}'.")
-    return found  # type: ignore[no-any-return]
-
-
-def _asked(own: RewardFunction, answers: Answers) -> Tensor:
-    scores = []
-    for turns, text in zip(answers.turns, answers.texts, strict=True):
-        score: object = own(turns[-1]["content"], text)
-        if not isinstance(score, int | float) or not math.isfinite(score) or not 0 <= score <= 1:
-            raise RewardFunctionFailed(
-                f"HITL_REWARD_FUNCTION returned {score!r}. Return a number from 0 to 1."
-            )
-        scores.append(float(score))
-    return torch.tensor(scores)
+    except named.Unusable as error:
+        raise RewardFunctionFailed(f"HITL_REWARD_FUNCTION: {error}") from error

@@ -27,11 +27,12 @@ from storage import cycles, feedback
 from storage.database import Database, DatabaseBusy, DatabaseUnusable, SeatTaken
 from storage.home import Home, HomeError
 from storage.models import now
+from training import named
 from training.config import ConfigError, TrainingConfig
 from training.cycle import PHASES, Outcome, Report, Workshop, run
 from training.gguf import PACKAGED
 from training.policy import ModelMissing, load_base, quick_dtype
-from training.reward import RewardFunction, load_function
+from training.reward import load_function
 
 log = logging.getLogger("training")
 
@@ -53,7 +54,7 @@ class Setup:
 
     model: str
     config: TrainingConfig
-    function: RewardFunction | None
+    function: named.Function | None
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

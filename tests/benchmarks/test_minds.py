@@ -4,7 +4,7 @@ from statistics import mean, pstdev
 import pytest
 
 from benchmarks.minds import Mind, Temper
-from benchmarks.rater import TasteError
+from training.named import Unusable
 
 
 def per_hundred(prompt: str, response: str) -> float:
@@ -35,7 +35,7 @@ def test_length_bias_is_added_for_each_doubling() -> None:
 
 
 def test_a_taste_that_gives_no_share_is_told() -> None:
-    with pytest.raises(TasteError):
+    with pytest.raises(Unusable):
         Mind(lambda prompt, response: 2.0).better("p", "r")
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from benchmarks import tastes
 from benchmarks.exams import prompts
-from benchmarks.rater import Taste, load_taste
+from benchmarks.minds import Taste
 from benchmarks.tastes import (
     FACTS,
     REPORTED,
@@ -23,6 +23,7 @@ from benchmarks.tastes import (
     reasoned,
     warm,
 )
+from training.named import load
 
 TEA = "How do I make tea?"
 DRY = (
@@ -156,7 +157,7 @@ def test_tastes_are_for_tuning_or_for_reports() -> None:
 def test_a_taste_is_reached_from_the_command_line(taste: Taste) -> None:
     name = str(taste.__name__)
     assert taste.__doc__
-    assert load_taste(f"{tastes.__file__}:{name}")(TEA, DRY) == taste(TEA, DRY)
+    assert load(f"{tastes.__file__}:{name}")(TEA, DRY) == taste(TEA, DRY)
 
 
 def test_every_fact_is_asked() -> None:
