@@ -48,7 +48,8 @@ def main() -> int:
     answers = given(policy, [(asked[0], "Yes."), (asked[1], "No.")], config)
     rated = rated_answers(policy, answers, torch.tensor([1.0, 0.0]), torch.ones(2))
     none = Worths(torch.zeros(1), torch.zeros(1))
-    course = Course(policy, lambda: Exam(0.0, ["none is sat"]), patience=1, served=0.0)
+    none_sat = Exam(0.0, ["none is sat"])
+    course = Course(policy, lambda: none_sat, patience=1, served=none_sat)
     goal = ppo.Goal(evenly, asked, lambda _: none, 1.0, course)
     ended: list[float] = []
     ppo.update(policy, goal, rated, config, lambda *_: ended.append(time.monotonic()))

@@ -12,6 +12,8 @@ from training.reward import Reward
 
 ROOM = 0.75
 """Share of the gate's room that exams allow: the gate looks at other answers, drawn by chance."""
+USED = 0.5
+"""Share of it that the served version may have used up and still have room to get better."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,17 @@ class Contest:
             now = self._sample(self.config)
             if replace(now, canaries=yardstick.served.canaries) == yardstick.served:
                 raise NothingLearnt("The candidate answers exactly as the served version does.")
-            checks = gate.manners(now, yardstick, self.config, ROOM)
-            return Exam(now.score, [check.text for check in checks if not check.passed])
+            return self._marked(now, yardstick, ROOM)
 
         return examine
+
+    def start(self, yardstick: gate.Yardstick) -> Exam:
+        """Return the exam of the served version, as something to go on from."""
+        return self._marked(yardstick.served, yardstick, USED)
+
+    def _marked(self, now: gate.Sample, yardstick: gate.Yardstick, room: float) -> Exam:
+        checks = gate.manners(now, yardstick, self.config, room)
+        return Exam(now.score, [check.text for check in checks if not check.passed])
 
     def verdict(self, yardstick: gate.Yardstick) -> gate.Verdict:
         """Judge the policy by answers drawn afresh: an update chose it by those of its exams."""

@@ -33,10 +33,11 @@ Examine = Callable[[], Exam]
 class Course:
     """The best policies so far by their exams, and when to stop looking for a better one.
 
-    To be worth keeping at all one must score more than the version that has `served` so far.
+    To be worth keeping at all one must score more than the version that serves.
     """
 
-    def __init__(self, policy: Policy, examine: Examine, patience: int, served: float) -> None:
+    def __init__(self, policy: Policy, examine: Examine, patience: int, served: Exam) -> None:
+        """`served` is that version's exam, which it passes if it has room to get better."""
         self.exams: list[Exam] = []
         self.dearness = 1.0
         """What leaving the base costs, beside the set prices: more after each failed exam."""
@@ -54,6 +55,11 @@ class Course:
         """Whether the last exam was within the bounds."""
         return bool(self.exams) and self.exams[-1].passed
 
+    @property
+    def promising(self) -> bool:
+        """Whether the policy of the last exam is a better beginning than the version that serves."""
+        return self.leading or (self.passed and not self._served.passed)
+
     def exam(self) -> str | None:
         """Examine the policy as it is; returns a reason to stop, if there is one."""
         found = self._examine()
@@ -61,7 +67,7 @@ class Course:
         self.leading = found.passed and found.score > self._best
         if not found.passed:
             self.dearness *= DEARER
-        elif found.score > self._served:
+        elif found.score > self._served.score:
             self._kept.append((found.score, self._policy.snapshot()))
             self._kept.sort(key=lambda one: one[0])
         self._since = 0 if self.leading else self._since + 1
@@ -78,4 +84,4 @@ class Course:
 
     @property
     def _best(self) -> float:
-        return self._kept[-1][0] if self._kept else self._served
+        return self._kept[-1][0] if self._kept else self._served.score

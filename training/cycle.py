@@ -141,7 +141,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         yardstick = contest.served(_lengths(head, found), bare=parent == BASE_VERSION)
         asked = [p.turns for p in train.prompts]
         exam = contest.exam(yardstick)
-        course = Course(policy, exam, config.patience, yardstick.served.score)
+        course = Course(policy, exam, config.patience, contest.start(yardstick))
         goal = ppo.Goal(reward.shares, asked, reward.worths, yardstick.base.surprise, course)
         result = _update(policy, goal, train, config, report)
         report("gate", 0.0, "answering held-out questions with the candidate")

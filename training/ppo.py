@@ -151,7 +151,7 @@ def _tilt(
 ) -> list[list[float]]:
     """Begin at the base bent to what the head likes, as far as exams find that within bounds.
 
-    Where that is no better than what serves already, begin at this.
+    Where that is no better than what serves, and this has room to get better, begin at this.
     """
     before, course, found = policy.snapshot(), goal.course, list[list[float]]()
     if not (config.tilt_steps and len(rated.answers)):
@@ -166,7 +166,7 @@ def _tilt(
         bent = tilted.tilt(policy, rated.answers, worths, _closer(config, course.dearness))
         found.append(tilted.learn(policy, rated.answers, held, bent, config))
         course.exam()
-    if not course.leading:
+    if not course.promising:
         policy.restore(before)
     return found
 

@@ -57,6 +57,15 @@ def test_an_exam_gives_the_mean_score_and_the_bounds_that_were_left(contest: Con
     assert "at most 0.00075" in missed
 
 
+def test_a_served_version_near_the_bounds_has_no_room_to_get_better(contest: Contest) -> None:
+    bare = contest.served(AS_LONG, bare=True)
+    assert contest.start(bare).passed
+    assert contest.start(bare).score == bare.served.score
+    near = replace(bare, served=replace(bare.served, kl=0.6 * contest.config.gate_kl))
+    (missed,) = contest.start(near).missed
+    assert "KL to the base" in missed
+
+
 def test_an_exam_is_failed_where_a_canary_is_lost(contest: Contest) -> None:
     yardstick = contest.served(AS_LONG, bare=True)
     knew = replace(yardstick.served, canaries=dict.fromkeys(yardstick.served.canaries, 100.0))

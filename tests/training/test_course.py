@@ -1,16 +1,19 @@
 from collections.abc import Iterable
 
+import pytest
 import torch
 
 from tests.training.marks import OUT, at
 from training.course import DEARER, Course, Exam
 from training.policy import Policy
 
-SERVED = 0.1
+SERVED = at(0.1)
 
 
-def course(policy: Policy, marks: Iterable[Exam], patience: int = 100) -> Course:
-    return Course(policy, iter(marks).__next__, patience, SERVED)
+def course(
+    policy: Policy, marks: Iterable[Exam], patience: int = 100, served: Exam = SERVED
+) -> Course:
+    return Course(policy, iter(marks).__next__, patience, served)
 
 
 def moved(policy: Policy) -> list[torch.Tensor]:
@@ -36,7 +39,7 @@ def test_a_run_four_times_too_long_ends_where_the_short_one_did(policy: Policy) 
 
 
 def test_the_next_best_is_at_hand_where_the_best_is_refused(policy: Policy) -> None:
-    run = course(policy, [at(0.2), at(0.5), OUT, at(0.3), at(SERVED)])
+    run = course(policy, [at(0.2), at(0.5), OUT, at(0.3), SERVED])
     seen = []
     for _ in range(5):
         seen.append(moved(policy))
@@ -57,10 +60,27 @@ def test_answers_out_of_bounds_make_it_dearer_to_leave_the_base(policy: Policy) 
 
 
 def test_what_is_no_better_than_what_serves_is_not_kept(policy: Policy) -> None:
-    run = course(policy, [at(SERVED)], patience=1)
+    run = course(policy, [SERVED], patience=1)
     assert run.exam() is None
     assert run.passed
     assert not run.leading
     last = moved(policy)
     assert not run.take_best()  # nothing to go back to: the gate will refuse
     assert same(policy.snapshot(), last)
+
+
+@pytest.mark.parametrize(
+    ("found", "served", "promising"),
+    [
+        (at(0.2), SERVED, True),
+        (at(0.05), SERVED, False),
+        (at(0.05), OUT, True),  # what serves has used up its room
+        (OUT, OUT, False),
+    ],
+)
+def test_a_better_beginning_scores_more_or_has_more_room(
+    policy: Policy, found: Exam, served: Exam, *, promising: bool
+) -> None:
+    run = course(policy, [found], served=served)
+    run.exam()
+    assert run.promising == promising

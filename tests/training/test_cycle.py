@@ -136,7 +136,7 @@ def sentenced(policy: Policy, *verdicts: gate.Verdict) -> tuple[gate.Verdict, bo
     """Return what comes of verdicts, and whether a candidate is left that nobody judged."""
     head = RewardHead(torch.zeros(3), torch.ones(3), torch.zeros(3, 2), torch.zeros(2))
     contest = Sentenced(policy, [], Reward(policy.base, head), TrainingConfig(), iter(verdicts))
-    course = Course(policy, iter([at(0.2), at(0.3)]).__next__, patience=9, served=0.0)
+    course = Course(policy, iter([at(0.2), at(0.3)]).__next__, patience=9, served=at(0.0))
     course.exam()
     course.exam()
     course.take_best()

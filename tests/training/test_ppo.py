@@ -44,14 +44,14 @@ def no_worths(answers: Answers) -> Worths:
 def goal(policy: Policy, shares: Shares, prompts: list[list[Turn]] = PROMPTS) -> Goal:
     """Exams that always find the newest policy the best."""
     marks = iter(range(1_000))
-    course = Course(policy, lambda: at(float(next(marks))), 1_000, served=-1.0)
+    course = Course(policy, lambda: at(float(next(marks))), 1_000, served=at(-1.0))
     return Goal(shares, prompts, no_worths, 1.0, course)
 
 
 def tilting_goal(policy: Policy, words_V: Tensor, examine: Examine, served: float = 0.0) -> Goal:
     """Words are worth something, and that is all that is known."""
     worth = Worths(words_V, torch.zeros(64))
-    return Goal(chance, PROMPTS, lambda _: worth, 1.0, Course(policy, examine, 9, served))
+    return Goal(chance, PROMPTS, lambda _: worth, 1.0, Course(policy, examine, 9, at(served)))
 
 
 def quiet(number: int, stats: ppo.Stats) -> None:
@@ -142,7 +142,7 @@ def test_the_policy_that_stays_is_the_best_one_an_exam_saw(
         seen.append(policy.snapshot())
         return at(next(marks))
 
-    course = Course(policy, examine, long.patience, served=0.0)
+    course = Course(policy, examine, long.patience, served=at(0.0))
     aim = Goal(lambda a: count_of(40, a), PROMPTS, no_worths, 1.0, course)
     result = update(policy, aim, rated(policy, long), long, quiet)
     assert [exam["score"] for exam in result["exams"]] == [0.2, 0.5, 0.4, 0.3, 0.1]
