@@ -81,7 +81,7 @@ def curves(s: Session, cycle: int | None) -> str:
     stopped = str((shown[0].ppo or {}).get("stopped", ""))
     behind = f" Faint: the {len(shown) - 1} before it." if len(shown) > 1 else ""
     line = f"Cycle {shown[0].id} ended its update with: {stopped}.{behind}"
-    return f"<p>{html.escape(line)}</p>{_beside(*drawn)}"
+    return f"<p>{html.escape(line)}</p>{_beside(*drawn)}{tables.exams(shown[0].ppo or {})}"
 
 
 def raters(s: Session) -> str:

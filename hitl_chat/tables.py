@@ -106,6 +106,21 @@ def rewards(recent: Sequence[Cycle]) -> str:
     return table("Reward head, on held-out feedback", ("Cycle", *names, "update"), rows)
 
 
+def exams(update: Mapping[str, Any]) -> str:
+    """Return how each candidate of an update did on questions that it didn't practise."""
+    tilts = len(update.get("tilting", ()))
+    rows = [
+        (
+            "tilt" if place < tilts else "practice",
+            figure(exam["score"]),
+            " ".join(exam["missed"]) or "within bounds",
+        )
+        for place, exam in enumerate(update.get("exams", ()))
+        if isinstance(exam, Mapping)  # earlier cycles kept the score alone
+    ]
+    return table("Exams on other questions", ("After", "Score", "Bounds"), rows) if rows else ""
+
+
 def trust(found: Mapping[str, Any]) -> str:
     """Return how well gestures foretold thumbs when a cycle last looked, and whether they train."""
     return f'<p id="implicit">{html.escape(_trust(found))}</p>'

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from hitl_chat import panels
+from hitl_chat import panels, tables
 from storage import adapters, cycles, reviews
 from storage.database import Database
 from storage.insight import Agreement
@@ -92,6 +92,20 @@ def test_the_chosen_cycles_curves_stand_before_the_earlier_ones(database: Databa
     assert "0.75" in newest
     assert f"Cycle {first} ended its update with: first.</p>" in chosen
     assert "0.75" not in chosen
+
+
+def test_exams_tell_which_bounds_a_candidate_left() -> None:
+    out = {"score": 0.75, "missed": [EVIL, "Repetition changed by +0.20; at most +0.1."]}
+    within = {"score": 0.5, "missed": []}
+    shown = tables.exams({"tilting": [[0.1]], "exams": [out, within, None]})
+    assert EVIL not in shown
+    rows = [row.split("</td>") for row in shown.split("<tr>")[2:]]
+    assert [cell.rpartition(">")[2] for cell in rows[0][:2]] == ["tilt", "0.75"]
+    assert "alert(1)" in rows[0][2]
+    assert "at most +0.1" in rows[0][2]
+    assert [cell.rpartition(">")[2] for cell in rows[1][:3]] == ["practice", "0.5", "within bounds"]
+    assert len(rows) == 2
+    assert tables.exams({}) == ""
 
 
 def test_what_trl_reports_is_drawn_under_its_own_names(database: Database) -> None:
