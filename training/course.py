@@ -6,10 +6,12 @@ Knows neither questions nor answers, only what an exam came to.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from training.policy import Policy
 
+HALVINGS = 2
 DEARER = 1.5
 """By how much an exam out of bounds raises the prices of leaving the base."""
 
@@ -48,6 +50,7 @@ class Course:
         self._patience = patience
         self._served = served
         self._kept: list[tuple[float, list[Tensor]]] = []  # the best one last
+        self._within = policy.snapshot()
         self._since = 0
 
     @property
@@ -60,20 +63,44 @@ class Course:
         """Whether the policy of the last exam is a better beginning than the version that serves."""
         return self.leading or (self.passed and not self._served.passed)
 
-    def exam(self) -> str | None:
-        """Examine the policy as it is; returns a reason to stop, if there is one."""
+    def look(self) -> str | None:
+        """Examine the policy, and see to it that practice goes on within the bounds.
+
+        Where it left them it goes half of the way back, then half of the rest, then all of it.
+        Returns a reason to stop, if there is one.
+        """
+        self.exam()
+        for _ in range(HALVINGS):
+            if not self.passed:
+                self._draw_back(0.5)
+                self.exam()
+        if not self.passed:
+            self._draw_back(1.0)
+        self._since = 0 if self.leading else self._since + 1
+        if not self._kept or self._since < self._patience:
+            return None
+        return f"the score on unpractised questions rose no more after {self._best:.3f}"
+
+    def exam(self) -> None:
+        """Examine the policy as it is."""
         found = self._examine()
         self.exams.append(found)
         self.leading = found.passed and found.score > self._best
         if not found.passed:
             self.dearness *= DEARER
-        elif found.score > self._served.score:
-            self._kept.append((found.score, self._policy.snapshot()))
+            return
+        self._within = self._policy.snapshot()
+        if found.score > self._served.score:
+            self._kept.append((found.score, self._within))
             self._kept.sort(key=lambda one: one[0])
-        self._since = 0 if self.leading else self._since + 1
-        if not self._kept or self._since < self._patience:
-            return None
-        return f"the score on unpractised questions rose no more after {self._best:.3f}"
+
+    def _draw_back(self, share: float) -> None:
+        """Go a share of the way back to the last policy within its bounds.
+
+        Between two adapters lie answers between theirs (Wortsman et al. 2022, arXiv:2109.01903).
+        """
+        way = zip(self._policy.snapshot(), self._within, strict=True)
+        self._policy.restore([torch.lerp(here, there, share) for here, there in way])
 
     def take_best(self) -> bool:
         """Go back to the best policy seen that wasn't taken yet; False leaves it, as there is none."""

@@ -23,7 +23,8 @@ Departures:
 7. What surprises the base has a price beside KL, which a policy can also pay by being surer of odd
    words: so answers stay as natural as they were, nat for nat.
 8. Now and then the policy sits an exam on questions that it doesn't practise. The best one stays, so
-   a run that is too long is only slow. Answers out of bounds make it dearer to leave the base.
+   a run that is too long is only slow. A policy out of bounds is drawn back within them, and leaving the
+   base gets dearer.
 
 Shapes: B answers, T tokens of prompt and answer, D hidden size.
 """
@@ -131,7 +132,7 @@ def update(
         history.append(stats)
         report(number + 1, stats)
         if (number + 1) % config.exam_every == 0 or number + 1 == config.updates:
-            stopped = course.exam()
+            stopped = course.look()
         if stopped:
             break
     course.take_best()

@@ -23,17 +23,17 @@ def moved(policy: Policy) -> list[torch.Tensor]:
 
 
 def same(one: list[torch.Tensor], other: list[torch.Tensor]) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one, other, strict=True))
+    return all(torch.allclose(a, b) for a, b in zip(one, other, strict=True))
 
 
 def test_a_run_four_times_too_long_ends_where_the_short_one_did(policy: Policy) -> None:
-    marks = [at(0.4), at(0.3), at(0.2), at(0.15), at(0.12), OUT]  # collapse, and nobody stops it
+    marks = [at(0.4), at(0.3), at(0.2), at(0.15), OUT, OUT, OUT]  # collapse, and nobody stops it
     run = course(policy, marks)
-    assert run.exam() is None
+    assert run.look() is None
     best = policy.snapshot()
-    for _ in marks[1:]:
+    for _ in marks[1:-2]:
         moved(policy)
-        assert run.exam() is None
+        assert run.look() is None
     assert run.take_best()
     assert same(policy.snapshot(), best)
 
@@ -51,17 +51,16 @@ def test_the_next_best_is_at_hand_where_the_best_is_refused(policy: Policy) -> N
     assert same(policy.snapshot(), seen[0])
 
 
-def test_answers_out_of_bounds_make_it_dearer_to_leave_the_base(policy: Policy) -> None:
-    run = course(policy, [OUT, at(0.3), OUT, OUT], patience=2)
-    assert [run.exam(), run.dearness] == [None, DEARER]
-    assert [run.exam(), run.dearness] == [None, DEARER]
-    assert [run.exam(), run.dearness] == [None, DEARER**2]
-    assert "no more after 0.300" in str(run.exam())
+def test_two_looks_that_find_nothing_better_end_a_run(policy: Policy) -> None:
+    run = course(policy, [at(0.3), at(0.2), OUT, OUT, OUT], patience=2)
+    assert run.look() is None
+    assert run.look() is None
+    assert "no more after 0.300" in str(run.look())
 
 
 def test_what_is_no_better_than_what_serves_is_not_kept(policy: Policy) -> None:
     run = course(policy, [SERVED], patience=1)
-    assert run.exam() is None
+    assert run.look() is None
     assert run.passed
     assert not run.leading
     last = moved(policy)
@@ -84,3 +83,33 @@ def test_a_better_beginning_scores_more_or_has_more_room(
     run = course(policy, [found], served=served)
     run.exam()
     assert run.promising == promising
+
+
+def between(
+    out: list[torch.Tensor], within: list[torch.Tensor], share: float
+) -> list[torch.Tensor]:
+    return [(1 - share) * a + share * b for a, b in zip(out, within, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("marks", "share"), [([OUT, at(0.3)], 0.5), ([OUT, OUT, at(0.3)], 0.75), ([OUT, OUT, OUT], 1.0)]
+)
+def test_what_is_out_of_bounds_is_drawn_back_to_what_was_within(
+    policy: Policy, marks: list[Exam], share: float
+) -> None:
+    run = course(policy, [at(0.2), *marks])
+    assert run.look() is None
+    within = policy.snapshot()
+    out = moved(policy)
+    assert run.look() is None
+    assert same(policy.snapshot(), between(out, within, share))
+    assert run.dearness == pytest.approx(DEARER ** marks.count(OUT))
+    assert run.leading == (share < 1)
+
+
+def test_before_any_exam_the_way_back_leads_to_what_serves(policy: Policy) -> None:
+    served = policy.snapshot()
+    run = course(policy, [OUT, OUT, OUT])
+    moved(policy)
+    run.look()
+    assert same(policy.snapshot(), served)

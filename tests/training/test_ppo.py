@@ -150,6 +150,25 @@ def test_the_policy_that_stays_is_the_best_one_an_exam_saw(
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), seen[1], strict=True))
 
 
+def test_practice_goes_on_within_the_bounds(policy: Policy, config: TrainingConfig) -> None:
+    torch.manual_seed(0)
+    once = replace(config, updates=3, exam_every=1, rated_epochs=0)
+    marks, seen = iter([at(0.2), OUT, at(0.3), OUT, OUT, OUT]), list[list[Tensor]]()
+
+    def examine() -> Exam:
+        seen.append(policy.snapshot())
+        return next(marks)
+
+    course = Course(policy, examine, patience=9, served=at(0.0))
+    aim = Goal(lambda a: count_of(40, a), PROMPTS, no_worths, 1.0, course)
+    result = update(policy, aim, rated(policy, once), once, quiet)
+    assert len(result["exams"]) == 6
+    for drawn, strayed, within in ((2, 1, 0), (4, 3, 2), (5, 4, 2)):
+        for now, out, back in zip(seen[drawn], seen[strayed], seen[within], strict=True):
+            assert torch.allclose(now, (out + back) / 2, atol=1e-6)
+    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), seen[2], strict=True))
+
+
 def test_tilts_come_closer_to_the_base_until_one_is_within_its_bounds(
     policy: Policy, config: TrainingConfig
 ) -> None:
