@@ -66,16 +66,17 @@ class Course:
     def look(self) -> str | None:
         """Examine the policy, and see to it that practice goes on within the bounds.
 
-        Where it left them it goes half of the way back, then half of the rest, then all of it.
+        Where it left them it goes half of the way back, then half of the rest, then all of it, unless
+        nothing better than what serves is known: then it is left for the gate to say why not.
         Returns a reason to stop, if there is one.
         """
         self.exam()
         for _ in range(HALVINGS):
             if not self.passed:
-                self._draw_back(0.5)
+                self._draw_back()
                 self.exam()
-        if not self.passed:
-            self._draw_back(1.0)
+        if not self.passed and self._kept:
+            self._policy.restore(self._within)
         self._since = 0 if self.leading else self._since + 1
         if not self._kept or self._since < self._patience:
             return None
@@ -94,13 +95,13 @@ class Course:
             self._kept.append((found.score, self._within))
             self._kept.sort(key=lambda one: one[0])
 
-    def _draw_back(self, share: float) -> None:
-        """Go a share of the way back to the last policy within its bounds.
+    def _draw_back(self) -> None:
+        """Go half the way back to the last policy within the bounds, or to where the run began.
 
         Between two adapters lie answers between theirs (Wortsman et al. 2022, arXiv:2109.01903).
         """
         way = zip(self._policy.snapshot(), self._within, strict=True)
-        self._policy.restore([torch.lerp(here, there, share) for here, there in way])
+        self._policy.restore([torch.lerp(here, there, 0.5) for here, there in way])
 
     def take_best(self) -> bool:
         """Go back to the best policy seen that wasn't taken yet; False leaves it, as there is none."""
