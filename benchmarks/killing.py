@@ -18,6 +18,7 @@ import time
 import urllib.request
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from http.client import HTTPException
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -55,7 +56,7 @@ class Rater:
             comment = f"{self._name}-{time.monotonic_ns()}"
             try:
                 call(address, "rate", self._token, self._message, 1, [], comment)
-            except (OSError, ValueError):  # killed between the question and its reply
+            except (OSError, ValueError, HTTPException):  # killed before the whole reply came
                 continue
             stored.append(comment)
 
