@@ -2,7 +2,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import answered, ask, picture, ready
 from tests.server import Server
@@ -17,15 +17,21 @@ def strict(tmp_path: Path) -> Iterator[Server]:
     assert server.end() == 0
 
 
-def test_who_asks_too_much_is_told_to_wait_and_keeps_what_they_typed(
-    context: BrowserContext, strict: Server
-) -> None:
+def asked_twice(context: BrowserContext, strict: Server, first: str, second: str) -> Page:
+    """A page on which the second question came too early."""
     page = context.new_page()
     page.goto(strict.url)
     ready(page)
-    ask(page, "The first")
+    ask(page, first)
     answered(page)
-    ask(page, "The second, a long one")
+    ask(page, second)
+    return page
+
+
+def test_who_asks_too_much_is_told_to_wait_and_keeps_what_they_typed(
+    context: BrowserContext, strict: Server
+) -> None:
+    page = asked_twice(context, strict, "The first", "The second, a long one")
     expect(page.get_by_text("That was a lot in a short time. Wait ")).to_be_visible()
     expect(page.locator("#box textarea")).to_have_value("The second, a long one")
     answered(page)
@@ -36,12 +42,7 @@ def test_who_asks_too_much_is_told_to_wait_and_keeps_what_they_typed(
 
 def test_a_chinese_browser_is_told_in_chinese(browser: Browser, strict: Server) -> None:
     context = browser.new_context(locale="zh-CN", viewport={"width": 360, "height": 740})
-    page = context.new_page()
-    page.goto(strict.url)
-    ready(page)
-    ask(page, "你好")
-    answered(page)
-    ask(page, "再来一个")
+    page = asked_twice(context, strict, "你好", "再来一个")
     expect(page.get_by_text("短时间内次数太多。请等 ")).to_be_visible()
     answered(page)
     for _ in range(4):

@@ -1,7 +1,5 @@
 import json
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,11 +7,10 @@ from typing import Any
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
-from sqlalchemy import select
 
-from hitl_chat.identity import Identity
-from storage.models import Feedback, Message, Signal
-from tests.server import Server, get
+from storage.models import Feedback, Message
+from tests.hitl_chat.calls import chat, rows
+from tests.server import Server
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 PASSWORD = "let me in"
@@ -38,37 +35,11 @@ def started(client: Client) -> dict[str, str]:
     return started
 
 
-def chat(client: Client, started: dict[str, str], text: str) -> dict[str, Any]:
-    answer: dict[str, Any] = client.predict(
-        started["token"], started["conversation"], text, api_name="/chat"
-    )
-    return answer
-
-
-def rows(server: Server, kind: type[Any]) -> list[Any]:
-    database = server.database()
-    try:
-        with database.read() as session:
-            return list(session.scalars(select(kind)))
-    finally:
-        database.close()
-
-
 def refusal(call: Callable[[], object]) -> str:
     with pytest.raises(AppError) as error:
         call()
     assert "\n" not in str(error.value)
     return str(error.value)
-
-
-def post(url: str, body: bytes, **headers: str) -> int:
-    request = urllib.request.Request(url, body, headers)  # noqa: S310 - our own server
-    try:
-        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-            return int(response.status)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code
 
 
 def test_an_answer_streams_and_ends_done(client: Client, started: dict[str, str]) -> None:
@@ -253,73 +224,6 @@ def test_only_the_promised_endpoints_are_public(client: Client) -> None:
         "export",
     ]
     assert sorted(named) == sorted(f"/{name}" for name in promised)
-
-
-def test_a_beacon_is_taken_once_and_only_for_ones_own_answers(
-    server: Server, client: Client, started: dict[str, str]
-) -> None:
-    mine = chat(client, started, "look at me")["message"]
-    other = chat(client, client.predict(api_name="/start"), "not mine")["message"]
-    identity = Identity(b"test secret")
-    page = identity.sign_page(identity.verify_rater(started["token"]))
-    dwell = {mine: 60_000_000, other: 500}
-    body = json.dumps({"token": page, "seq": 1, "dwell": dwell, "events": []}).encode()
-    assert [post(f"{server.url}/signals", body) for _ in range(2)] == [204, 204]
-    seen = [row for row in rows(server, Signal) if row.kind == "dwell_ms"]
-    assert [row.message_id for row in seen if row.message_id in dwell] == [mine]
-    assert all(row.amount < 60_000 for row in seen)
-
-
-@pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        (b"{}", 400),
-        (b"not json", 400),
-        (b'{"token": "forged.token", "seq": 1}', 403),
-        (b"[" * 60_000, 400),
-        (b" " * 70_000, 413),
-    ],
-)
-def test_a_bad_beacon_gets_a_4xx(server: Server, body: bytes, status: int) -> None:
-    assert post(f"{server.url}/signals", body) == status
-
-
-def test_another_sites_page_is_refused(server: Server) -> None:
-    body = b'{"data": []}'
-    url, kind = f"{server.url}/gradio_api/run/start", {"Content-Type": "application/json"}
-    assert post(url, body, Origin="https://evil.example", **kind) == 403
-    assert post(url, body, **{"Sec-Fetch-Site": "cross-site"}, **kind) == 403
-    assert post(url, body, Origin=server.url, **kind) == 200
-
-
-def test_a_body_that_is_too_big_is_refused(server: Server) -> None:
-    body = json.dumps({"data": ["x" * 400_000]}).encode()
-    url = f"{server.url}/gradio_api/run/start"
-    assert post(url, body, **{"Content-Type": "application/json"}) == 413
-
-
-def test_every_answer_carries_the_security_headers(server: Server) -> None:
-    with get(f"{server.url}/healthz") as response:
-        assert json.load(response) == {"ok": True, "version": "base"}
-        assert "img-src 'self' data:" in response.headers["content-security-policy"]
-        assert response.headers["x-content-type-options"] == "nosniff"
-
-
-def test_the_data_folder_is_not_served(server: Server) -> None:
-    path = server.home.folder / "feedback.db"
-    assert path.exists()
-    with pytest.raises(urllib.error.HTTPError) as error:
-        get(f"{server.url}/gradio_api/file={path}")
-    assert error.value.code in (403, 404)
-    error.value.close()
-
-
-def test_the_owners_page_wants_the_password(server: Server) -> None:
-    with get(f"{server.url}/admin/") as response:
-        assert '"auth_required":true' in response.read().decode().replace(" ", "")
-    login = f"{server.url}/admin/login"
-    assert post(login, b"username=me&password=guess") == 400
-    assert post(login, b"username=me&password=let+me+in") == 200
 
 
 def test_an_answer_is_stored_when_the_server_is_told_to_end(tmp_path: Path) -> None:
