@@ -16,7 +16,7 @@ class Visitor:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._rater = service.start()
-        self._page = service.page_token(self._rater.rater)
+        self._page = service.opinions.page_token(self._rater.rater)
         self._beacons = 0
         self._looks: list[tuple[str, float, int]] = []
 
@@ -31,7 +31,7 @@ class Visitor:
 
     def rate(self, message: str, value: int) -> None:
         """Give a thumb."""
-        self._service.rate(self._rater.rater, message, value)
+        self._service.opinions.rate(self._rater.rater, message, value)
 
     def compare(self, text: str) -> tuple[Answer, Answer]:
         """Ask in a new conversation for two drafts."""
@@ -41,7 +41,7 @@ class Visitor:
 
     def choose(self, chosen: str, rejected: str, verdict: str) -> None:
         """Say which draft is better."""
-        self._service.choose(self._rater.rater, chosen, rejected, verdict)
+        self._service.opinions.choose(self._rater.rater, chosen, rejected, verdict)
 
     def look(self, message: str, dwell_ms: float, copied: int) -> None:
         """Note what the page would; nobody waits for it, and the service cuts what can't be."""
@@ -53,7 +53,7 @@ class Visitor:
             looks = self._looks[start : start + MAX_EVENTS]
             self._beacons += 1
             copies = [(message, copied) for message, _, copied in looks if copied]
-            self._service.take_beacon(
+            self._service.opinions.take_beacon(
                 {
                     "token": self._page,
                     "seq": self._beacons,

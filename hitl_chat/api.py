@@ -95,7 +95,7 @@ def _feedback_endpoints(service: Service, door: Door) -> None:
         """Rate an answer: 1, -1, or 0 to take the rating back."""
         with told_clearly():
             rater = door.enter(_text(token, "token"), request, FEEDBACK)
-            service.rate(
+            service.opinions.rate(
                 rater,
                 _text(message, "message"),
                 value,
@@ -111,7 +111,7 @@ def _feedback_endpoints(service: Service, door: Door) -> None:
         with told_clearly():
             rater = door.enter(_text(token, "token"), request, FEEDBACK)
             ids = _text(chosen, "chosen"), _text(rejected, "rejected")
-            service.choose(rater, *ids, _text(verdict, "verdict"))
+            service.opinions.choose(rater, *ids, _text(verdict, "verdict"))
             return {"ok": True}
 
     def edit(token: str, message: str, text: str | None, request: gr.Request) -> dict[str, bool]:
@@ -119,7 +119,7 @@ def _feedback_endpoints(service: Service, door: Door) -> None:
         with told_clearly():
             rater = door.enter(_text(token, "token"), request, FEEDBACK)
             wanted = None if text is None else _text(text, "text")
-            service.edit(rater, _text(message, "message"), wanted)
+            service.opinions.edit(rater, _text(message, "message"), wanted)
             return {"ok": True}
 
     def score(
@@ -129,7 +129,7 @@ def _feedback_endpoints(service: Service, door: Door) -> None:
         with told_clearly():
             rater = door.enter(_text(token, "token"), request, FEEDBACK)
             ids = _text(message, "message"), _text(guideline, "guideline")
-            service.score(rater, *ids, scores)
+            service.opinions.score(rater, *ids, scores)
             return {"ok": True}
 
     for fn in (rate, choose, edit, score):
@@ -147,13 +147,13 @@ def _looking_endpoints(service: Service, door: Door) -> None:
         """Tell what became of the newest thing that was said about an answer."""
         with told_clearly():
             rater = service.rater(_text(token, "token"))
-            return service.trace(rater, _text(message, "message"))
+            return service.opinions.trace(rater, _text(message, "message"))
 
     def explain(token: str, message: str) -> dict[str, Any]:
         """Tell what the reward head makes of each word; while `state` is working, ask again."""
         with told_clearly():
             rater = service.rater(_text(token, "token"))
-            return service.explain(rater, _text(message, "message"))
+            return service.opinions.explain(rater, _text(message, "message"))
 
     for fn in (again, trace, explain):
         events.api(fn, api_name=fn.__name__, queue=False)
@@ -252,7 +252,7 @@ def _take_signals(service: Service, door: Door, raw: bytes) -> Response:
     try:
         body = json.loads(raw)
         door.signal(body)
-        service.take_beacon(body)
+        service.opinions.take_beacon(body)
     except BadToken as error:
         return PlainTextResponse(f"{error}\n", 403)
     except TooMuch as error:

@@ -94,7 +94,7 @@ def build(service: Service, database: Database) -> gr.Blocks:
             with gr.Tab("Versions") as served:
                 version, versions = _versions(look)
             with gr.Tab("Review") as reviewed:
-                review = Review(database, service.explainer)
+                review = Review(database, service.opinions.explainer)
             with gr.Tab("Raters and bias") as told:
                 raters, bias = gr.HTML(elem_id="raters"), gr.HTML(elem_id="bias")
             with gr.Tab("Export"):

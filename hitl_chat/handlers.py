@@ -182,7 +182,7 @@ class Handlers:
             "signals": self._signals_path,
             "token": visitor.token,
             "account": visitor.aside is not None,
-            "page": self._service.page_token(visitor.rater),
+            "page": self._service.opinions.page_token(visitor.rater),
         }
 
 

@@ -13,7 +13,7 @@ from tests.scripted import ScriptedEngine
 
 def test_status_says_what_is_missing_for_the_next_training(service: Service, me: Started) -> None:
     answer = ask(service, me, "hello")
-    service.rate(me.rater, answer.message, 1)
+    service.opinions.rate(me.rater, answer.message, 1)
     assert service.loop.status() == {
         "version": BASE_VERSION,
         "feedback": {"total": 1, "waiting": 1},
@@ -50,7 +50,7 @@ def test_an_export_lies_in_the_exports_folder(
     service: Service, me: Started, settings: Settings
 ) -> None:
     answer = ask(service, me, "hello")
-    service.rate(me.rater, answer.message, 1)
+    service.opinions.rate(me.rater, answer.message, 1)
     path = service.loop.export("jsonl")
     assert path.parent == settings.home.exports
     assert "Echo: hello" in Path(path).read_text(encoding="utf-8")

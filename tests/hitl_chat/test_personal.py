@@ -38,7 +38,7 @@ def unwritable(database: Database, mode: str) -> Iterator[None]:
 
 def test_someone_sees_what_is_stored_of_them(service: Service, me: Started) -> None:
     message = ask(service, me, "hello").message
-    service.rate(me.rater, message, 1)
+    service.opinions.rate(me.rater, message, 1)
     told = service.personal.tell(me.rater)
     assert told["agreed"] == {"store": True, "train": True, "publish": False}
     assert told["stored"] == {"conversations": 1, "messages": 2, "feedback": 1}
@@ -86,7 +86,7 @@ def test_who_takes_storing_back_is_erased_and_answered_all_the_same(
     shown = service.show(me.rater, anew.conversation)
     assert [row.text for row in shown][-1] == "Echo: and now?"
     with pytest.raises(NotYours):
-        service.rate(me.rater, shown[-1].message, 1)
+        service.opinions.rate(me.rater, shown[-1].message, 1)
     assert rows() == []
     assert holding(home, SECRET) == []
     assert service.undo(me.rater, anew.conversation) == "and now?"
@@ -120,7 +120,7 @@ def test_anything_but_yes_and_no_is_refused(service: Service, me: Started) -> No
 def test_training_reads_nothing_of_who_takes_it_back(
     service: Service, me: Started, database: Database
 ) -> None:
-    service.rate(me.rater, ask(service, me, "hello").message, 1)
+    service.opinions.rate(me.rater, ask(service, me, "hello").message, 1)
     service.agree(me.rater, Agreed(train=False))
     with database.read() as session:
         assert list(transcripts.read_noted(session)) == []

@@ -197,7 +197,7 @@ def test_the_model_sees_the_conversation_as_the_person_does(
     service: Service, me: Started, engine: ScriptedEngine
 ) -> None:
     first = ask(service, me, "one")
-    service.edit(me.rater, first.message, "better")
+    service.opinions.edit(me.rater, first.message, "better")
     ask(service, me, "two")
     assert engine.asked[-1] == [
         {"role": "user", "content": "one"},
@@ -270,9 +270,9 @@ def test_nobody_reaches_anyone_elses_chat(
         lambda: service.undo(them, me.conversation),
         lambda: service.show(them, me.conversation),
         lambda: service.pick_draft(them, answer),
-        lambda: service.rate(them, answer, 1),
-        lambda: service.edit(them, answer, "forged"),
-        lambda: service.choose(them, answer, final.message, "better"),
+        lambda: service.opinions.rate(them, answer, 1),
+        lambda: service.opinions.edit(them, answer, "forged"),
+        lambda: service.opinions.choose(them, answer, final.message, "better"),
     ]
     for attempt in attempts:
         with pytest.raises(NotYours):

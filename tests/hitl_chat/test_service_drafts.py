@@ -58,7 +58,7 @@ def test_two_drafts_stream_side_by_side_and_the_better_one_stays(
     assert first.parent_id == second.parent_id
     assert first.seed != second.seed
     assert service.show(me.rater, me.conversation)[-1].text == "short"
-    service.choose(me.rater, two.message, one.message, "better")
+    service.opinions.choose(me.rater, two.message, one.message, "better")
     assert service.show(me.rater, me.conversation)[-1].text == "rather a lot longer"
 
 
@@ -75,6 +75,6 @@ def test_leaving_a_comparison_closes_both_drafts(
 
 def test_a_tie_leaves_the_first_draft_on_the_page(service: Service, me: Started) -> None:
     *_, (one, two) = service.compare(me.rater, me.conversation, "hello")
-    service.choose(me.rater, two.message, one.message, "tie")
+    service.opinions.choose(me.rater, two.message, one.message, "tie")
     assert service.show(me.rater, me.conversation)[-1].message == one.message
     assert service.loop.status()["feedback"] == {"total": 1, "waiting": 1}

@@ -22,14 +22,14 @@ def test_what_was_said_waits_until_a_cycle_learns_from_it(
     service: Service, me: Started, database: Database
 ) -> None:
     message = ask(service, me, "hello").message
-    assert service.trace(me.rater, message)["said"] is None
-    service.rate(me.rater, message, 1)
+    assert service.opinions.trace(me.rater, message)["said"] is None
+    service.opinions.rate(me.rater, message, 1)
     learn(database, "skipped")
-    waiting = service.trace(me.rater, message)
+    waiting = service.opinions.trace(me.rater, message)
     assert (waiting["said"]["target"], waiting["cycle"]) == (1.0, None)
     first = learn(database, version="v1")
     learn(database, version="v2")
-    told = service.trace(me.rater, message)
+    told = service.opinions.trace(me.rater, message)
     assert (told["cycle"]["id"], told["cycle"]["version"]) == (first, "v1")
     assert told["cycle"]["reasons"] == ["it wins more"]
     assert told["use"] == "training"
@@ -40,9 +40,9 @@ def test_what_is_kept_for_checking_is_told_so(
 ) -> None:
     service = Service(database, engine, settings, train_after=16, heldout_share=1.0)
     message = ask(service, me, "hello").message
-    service.rate(me.rater, message, -1)
+    service.opinions.rate(me.rater, message, -1)
     learn(database)
-    assert service.trace(me.rater, message)["use"] == "checking"
+    assert service.opinions.trace(me.rater, message)["use"] == "checking"
 
 
 def test_the_same_question_is_answered_beside_what_is_shown(
@@ -64,7 +64,7 @@ def test_the_same_question_is_answered_beside_what_is_shown(
     assert [one.message for one in service.show(me.rater, me.conversation)][-1] == later
     assert len(service.show(me.rater, me.conversation)) == len(shown)
     assert "regenerate" not in kinds()
-    told = service.trace(me.rater, message)
+    told = service.opinions.trace(me.rater, message)
     assert [(a["version"], a["text"]) for a in told["answers"]] == [
         ("base", "before"),
         ("v1", "after"),
@@ -76,7 +76,7 @@ def test_nobody_learns_of_someone_elses_rating(
     service: Service, me: Started, stranger: Started
 ) -> None:
     message = ask(service, me, "hello").message
-    for call in (service.trace, service.again):
+    for call in (service.opinions.trace, service.again):
         with pytest.raises(NotYours):
             call(stranger.rater, message)
 
@@ -100,15 +100,15 @@ def test_why_the_head_likes_an_answer_is_told_to_its_person_and_to_nobody_else(
     known = Known()
     service = Service(database, engine, settings, train_after=16, explainer=known)
     message = ask(service, me, "hello").message
-    told = service.explain(me.rater, message)
+    told = service.opinions.explain(me.rater, message)
     assert told == {"state": "done", "seconds": 0, "told": {"message": message}}
     for nobody, what in ((stranger.rater, message), (me.rater, "0" * 32), (me.rater, "--help")):
         with pytest.raises(NotYours):
-            service.explain(nobody, what)
+            service.opinions.explain(nobody, what)
     service.erase(me.rater)
     assert known.forgotten == 1
 
 
 def test_where_no_head_can_be_asked_that_is_said(service: Service, me: Started) -> None:
     message = ask(service, me, "hello").message
-    assert service.explain(me.rater, message)["state"] == "no_trainer"
+    assert service.opinions.explain(me.rater, message)["state"] == "no_trainer"

@@ -10,25 +10,25 @@ from tests.hitl_chat.visits import Kinds, Rows, ask
 
 def test_a_rating_shows_until_it_is_taken_back(service: Service, me: Started) -> None:
     answer = ask(service, me, "hello")
-    service.rate(me.rater, answer.message, -1, ["Too long"], "half of it would do")
+    service.opinions.rate(me.rater, answer.message, -1, ["Too long"], "half of it would do")
     assert service.show(me.rater, me.conversation)[-1].rating == -1
-    service.rate(me.rater, answer.message, 0)
+    service.opinions.rate(me.rater, answer.message, 0)
     assert service.show(me.rater, me.conversation)[-1].rating == 0
 
 
 def test_an_edit_is_what_the_page_shows(service: Service, me: Started, rows: Rows) -> None:
     answer = ask(service, me, "hello")
-    service.edit(me.rater, answer.message, "good day")
+    service.opinions.edit(me.rater, answer.message, "good day")
     shown = service.show(me.rater, me.conversation)[-1]
     assert (shown.text, shown.edited) == ("good day", True)
     assert rows()[-1].text == "Echo: hello"
     with pytest.raises(ValueError, match=r"^The edited answer is empty"):
-        service.edit(me.rater, answer.message, " ")
+        service.opinions.edit(me.rater, answer.message, " ")
 
 
 def beacon(service: Service, who: Started, message: str, seq: int = 1) -> dict[str, object]:
     return {
-        "token": service.page_token(who.rater),
+        "token": service.opinions.page_token(who.rater),
         "seq": seq,
         "dwell": {message: 10**9},
         "events": [{"k": "copy_btn", "mid": message}],
@@ -39,8 +39,8 @@ def test_a_beacon_counts_once_and_no_longer_than_its_message_exists(
     service: Service, me: Started, database: Database
 ) -> None:
     body = beacon(service, me, ask(service, me, "hello").message)
-    service.take_beacon(body)
-    service.take_beacon(body)
+    service.opinions.take_beacon(body)
+    service.opinions.take_beacon(body)
     with database.read() as session:
         dwell, copy = session.scalars(select(Signal).order_by(Signal.id))
     assert (dwell.kind, copy.kind) == ("dwell_ms", "copy")
@@ -51,19 +51,19 @@ def test_a_beacon_counts_once_and_no_longer_than_its_message_exists(
 def test_a_beacon_about_someone_elses_message_stores_nothing(
     service: Service, me: Started, stranger: Started, kinds: Kinds
 ) -> None:
-    service.take_beacon(beacon(service, stranger, ask(service, me, "hello").message))
+    service.opinions.take_beacon(beacon(service, stranger, ask(service, me, "hello").message))
     assert kinds() == []
 
 
 def test_a_rater_token_is_no_page_token(service: Service, me: Started) -> None:
     with pytest.raises(BadToken):
-        service.take_beacon({"token": me.token, "seq": 1})
+        service.opinions.take_beacon({"token": me.token, "seq": 1})
 
 
 def test_more_beacons_are_no_more_time(service: Service, me: Started, database: Database) -> None:
     message = ask(service, me, "hello").message
     for seq in range(5):
-        service.take_beacon(beacon(service, me, message, seq))
+        service.opinions.take_beacon(beacon(service, me, message, seq))
     with database.read() as session:
         dwell = [s.amount or 0 for s in session.scalars(select(Signal)) if s.kind == "dwell_ms"]
         made = session.get_one(Message, message).created_at
@@ -75,7 +75,7 @@ def test_a_beacon_about_ones_own_question_stores_nothing(
 ) -> None:
     ask(service, me, "hello")
     question = service.show(me.rater, me.conversation)[0].message
-    service.take_beacon(beacon(service, me, question))
+    service.opinions.take_beacon(beacon(service, me, question))
     assert kinds() == []
 
 
