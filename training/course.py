@@ -12,6 +12,7 @@ from torch import Tensor
 from training.policy import Policy
 
 HALVINGS = 2
+"""Times that a policy out of bounds goes half the way back, before it goes all of it."""
 DEARER = 1.5
 """By how much an exam out of bounds raises the prices of leaving the base."""
 
