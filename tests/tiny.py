@@ -26,7 +26,7 @@ CHATML = (
 )
 
 
-def build_model(folder: Path) -> None:
+def build_model(folder: Path, key_width: int = 8) -> None:
     """Save a Llama of two layers, its tokenizer and a chat template; the same as GGUF beside it."""
     tokenizer = _byte_tokenizer()
     tokenizer.save_pretrained(folder)
@@ -39,6 +39,7 @@ def build_model(folder: Path) -> None:
             num_hidden_layers=2,
             num_attention_heads=4,
             num_key_value_heads=2,
+            head_dim=key_width,
             max_position_embeddings=512,
             initializer_range=0.5,  # far from uniform, so that greedy choices have no near ties
             bos_token_id=None,
@@ -71,7 +72,9 @@ def _write_gguf(network: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast, p
     writer.add_head_count(config.num_attention_heads)
     writer.add_head_count_kv(config.num_key_value_heads)
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
+    writer.add_key_length(config.head_dim)
+    writer.add_value_length(config.head_dim)
+    writer.add_rope_dimension_count(config.head_dim)
     writer.add_vocab_size(config.vocab_size)
     tokens = tokenizer.convert_ids_to_tokens(list(range(len(tokenizer))))
     special = set(tokenizer.all_special_tokens)

@@ -25,13 +25,15 @@ from training.vocabulary import Vocabulary
 log = logging.getLogger(__name__)
 
 SLOTS = 8
-"""Replies that are written at once. Each has its memory reserved, 24 MB with the packaged model."""
+"""Replies that are written at once. Each has its memory reserved, 18 MB with the packaged model."""
 WAITING = 48
 """Replies that may wait for a slot."""
 MAX_PROMPT = 768
 """Prompt tokens that are read; older turns are left out."""
 STEP = 256
 """llama.cpp rounds the tokens of a slot up to multiples of it."""
+SHORT = 32
+"""Keys of attention fit in eight bits where they are a multiple of it wide."""
 SMOKE = "Hello"
 """What a version is tried on."""
 
@@ -64,10 +66,9 @@ class LlamaCppEngine:
         short = {key: value for key, value in gguf.values.items() if not isinstance(value, list)}
         self._gguf = replace(gguf, values=short)
         wanted = -(-(MAX_PROMPT + max_new_tokens) // STEP) * STEP
-        known = int(
-            gguf.values.get(f"{gguf.values['general.architecture']}.context_length", wanted)
-        )
-        self._room = Room(slots, min(wanted, known), threads)
+        known = _value(gguf, "context_length", wanted)
+        short_keys = _key_width(gguf) % SHORT == 0
+        self._room = Room(slots, min(wanted, known), threads, short_keys)
         self._limit = slots + waiting
         self._activating = threading.Lock()
         # Under `_lock`:
@@ -244,3 +245,15 @@ class LlamaCppEngine:
         with self._lock:
             self._draining.add(thread)
         thread.start()
+
+
+def _value(gguf: Gguf, name: str, otherwise: int) -> int:
+    """Return what the file says of its network; some networks differ from layer to layer."""
+    found = gguf.values.get(f"{gguf.values['general.architecture']}.{name}")
+    return found if isinstance(found, int) else otherwise
+
+
+def _key_width(gguf: Gguf) -> int:
+    """Return how many numbers a key of attention has, or 1 where that isn't known."""
+    size, heads = (_value(gguf, name, 1) for name in ("embedding_length", "attention.head_count"))
+    return _value(gguf, "attention.key_length", size // heads if heads > 1 else 1)

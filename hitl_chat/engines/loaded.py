@@ -34,11 +34,16 @@ class LoadFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Room:
-    """How much a server takes on: replies at once, tokens of each, and threads to work with."""
+    """How much a server takes on: replies at once, tokens of each, and threads to work with.
+
+    `short_keys` keeps attention's keys at eight bits, in half of the memory, which takes keys that
+    are a multiple of 32 wide.
+    """
 
     slots: int
     context: int
     threads: int | None = None
+    short_keys: bool = False
 
 
 class Loaded:
@@ -112,6 +117,8 @@ def _parameters(path: Path, room: Room) -> xllamacpp.CommonParams:
     params.verbosity = 1  # errors
     params.n_threads_http = 1
     params.endpoint_slots = params.ui = False
+    kinds = xllamacpp.ggml_type
+    params.cache_type_k = kinds.GGML_TYPE_Q8_0 if room.short_keys else kinds.GGML_TYPE_F16
     _company_proof(params)
     return params
 
@@ -122,10 +129,9 @@ def _company_proof(params: xllamacpp.CommonParams) -> None:
     Otherwise it couldn't be drawn again from its seed. llama.cpp has faster ways for some shapes of
     a batch, which round differently, and a near tie then falls the other way: attention in tiles
     (64 prompt tokens and more), attention split over threads (one reply alone, more than 256
-    tokens; not if keys and values are of two kinds), and maps that are repacked at loading.
+    tokens; not if values are of another kind than keys), and maps that are repacked at loading.
     """
     params.n_ubatch = PIECE
-    params.cache_type_k = xllamacpp.ggml_type.GGML_TYPE_F16
     params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_BF16
     params.no_extra_bufts = True
 

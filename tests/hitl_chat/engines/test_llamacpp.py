@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,11 @@ import pytest
 import torch
 from peft import PeftModel
 
-from hitl_chat.engines.llamacpp import LlamaCppEngine
+from hitl_chat.engines.llamacpp import LlamaCppEngine, _key_width
 from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Sampling
 from hitl_chat.engines.transformers import TransformersEngine
 from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
-from tests.tiny import publish_adapter
+from tests.tiny import build_model, publish_adapter
 from training.gguf import Gguf, read
 from training.manifest import MANIFEST, sha256
 from training.merged import BLOCK, MERGED
@@ -103,12 +104,22 @@ def test_an_adapter_chooses_what_peft_in_torch_chooses(
     assert sum(same) / len(same) >= 0.9
 
 
+def test_the_width_of_keys_follows_from_the_network(gguf: Gguf) -> None:
+    values = {key: value for key, value in gguf.values.items() if "key_length" not in key}
+    assert _key_width(gguf) == _key_width(replace(gguf, values=values)) == 8
+    assert _key_width(replace(gguf, values={"general.architecture": "odd"})) == 1
+
+
+@pytest.mark.parametrize("key_width", [8, 32])
 def test_a_long_conversation_is_answered_alike_alone_and_in_company(
-    tiny_model: Path, gguf: Gguf, adapters: dict[str, Path]
+    tmp_path: Path, key_width: int
 ) -> None:
-    engine = LlamaCppEngine(str(tiny_model), gguf, 128, threads=2)
-    version, folder = next(iter(adapters.items()))
-    engine.activate(version, folder)
+    build_model(tmp_path / "tiny", key_width)
+    gguf = read(tmp_path / "tiny" / "tiny.gguf")
+    engine = LlamaCppEngine(str(tmp_path / "tiny"), gguf, 128, threads=2)
+    assert engine._room.short_keys == (key_width == 32)
+    version = publish_adapter(tmp_path / "tiny", tmp_path, cycle=1)
+    engine.activate(version, tmp_path / version)
     texts = [f"{name}, tell me of foxes. " * 11 for name in ("Ann", "Bob", "Eve", "Tim")]
     alone = [last(engine.stream(asked(text), GREEDY, 1)).text for text in texts]
     streams = [engine.stream(asked(text), GREEDY, 1) for text in texts]
