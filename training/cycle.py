@@ -13,7 +13,7 @@ import torch
 from sqlalchemy.orm import Session
 
 from storage import adapters as versions
-from storage import cycles, feedback, privacy, transcripts
+from storage import cycles, feedback, privacy, retraction, transcripts
 from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION, Cycle
@@ -39,7 +39,7 @@ PHASES = ("mark", "targets", "fit", "update", "gate", "publish")
 
 
 class Overtaken(Exception):
-    """Another version serves than the one that the candidate was compared with."""
+    """What the candidate was made from or compared with doesn't hold any more."""
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,7 @@ def run(shop: Workshop, report: Report) -> Outcome:
     """
     report("mark", 0.0, "freezing the feedback")
     cycle = shop.database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)))
-    with shop.database.read() as session:
-        known = {a.version for a in versions.versions(session)}
-    sweep(shop.home.adapters, known)  # what a killed trainer left half published
+    _sweep(shop)  # what a killed trainer left half published
 
     def advance(phase: str, progress: float, detail: str) -> None:
         shop.database.write(lambda s: cycles.advance(s, cycle.id, phase, progress, detail))
@@ -91,11 +89,29 @@ def run(shop: Workshop, report: Report) -> Outcome:
     except Overtaken as reason:  # its feedback waits for the next cycle
         outcome = Outcome(cycle.id, "interrupted", error=str(reason))
         _close(shop, outcome)
+        _sweep(shop)
     except Exception as error:
         # Not hidden: it goes into the journal and on to the caller.
         _close(shop, Outcome(cycle.id, "failed", error=f"{type(error).__name__}: {error}"))
         raise
+    finally:
+        _forget(shop, cycle)
     return outcome
+
+
+def _sweep(shop: Workshop) -> None:
+    """Remove versions that were never announced."""
+    with shop.database.read() as session:
+        known = {a.version for a in versions.versions(session)}
+    sweep(shop.home.adapters, known)
+
+
+def _forget(shop: Workshop, cycle: Cycle) -> None:
+    """Clear what this cycle has written of somebody who was erased while it ran."""
+    with shop.home.copying(), shop.database.read() as session:
+        if privacy.erased_since(session, cycle.started_at):
+            for file in shop.home.features.glob("*"):
+                file.unlink()
 
 
 def _close(shop: Workshop, outcome: Outcome) -> None:
@@ -293,6 +309,8 @@ def _promote(
         serves = versions.served(session)
         if serves != served:  # rolled back meanwhile: this one comes from what people didn't want
             raise Overtaken(f"{serves} serves now, and the candidate was compared with {served}.")
+        if reason := retraction.since(session, session.get_one(Cycle, done.cycle)):
+            raise Overtaken(reason)
         versions.add(session, version, parent, shop.base.name, done.cycle)
         versions.serve(session, version, f"promoted by cycle {done.cycle}")
         _record(session, done)

@@ -106,6 +106,26 @@ def test_a_candidate_is_not_promoted_over_a_version_that_it_was_not_compared_wit
         assert feedback.counts(session).waiting > 0
 
 
+def test_nothing_serves_that_learned_from_somebody_erased_meanwhile(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    with shop.database.read() as session:
+        (rater,) = set(session.scalars(select(Feedback.rater_id)))
+
+    def erase(phase: str, *_: object) -> None:
+        if phase == "publish":
+            privacy.erase(shop.database, shop.home, rater)
+            shop.home.features.mkdir(exist_ok=True)
+            (shop.home.features / "late.safetensors").write_bytes(b"theirs")
+
+    outcome = run(shop, erase)
+    assert (outcome.status, outcome.version) == ("interrupted", None)
+    assert outcome.error == "Somebody it learned from was erased meanwhile."
+    assert list(shop.home.adapters.iterdir()) == []
+    assert list(shop.home.features.iterdir()) == []
+    with shop.database.read() as session:
+        assert versions.served(session) == BASE_VERSION
+
+
 def test_a_refusal_is_journalled_with_its_reasons_and_changes_nothing(shop: Workshop) -> None:
     rate_answers(shop.database, 60)
     strict = replace(shop, config=replace(shop.config, gate_kl=0.001, updates=1))
