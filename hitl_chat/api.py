@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from hitl_chat.door import Door
 from hitl_chat.guard import Owner
-from hitl_chat.limits import ANSWER, FEEDBACK, TooMuch
+from hitl_chat.limits import ANSWER, ERASURE, FEEDBACK, TooMuch
 from hitl_chat.outward import downloadable, recall, told_clearly
 from hitl_chat.pacing import Pace
 from hitl_chat.service import BadToken, Draft, Service
@@ -143,16 +143,16 @@ def _looking_endpoints(service: Service, door: Door) -> None:
             rater = door.enter(_text(token, "token"), request, ANSWER)
             return _plain(service.again(rater, _text(message, "message")))
 
-    def trace(token: str, message: str) -> dict[str, Any]:
+    def trace(token: str, message: str, request: gr.Request) -> dict[str, Any]:
         """Tell what became of the newest thing that was said about an answer."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, FEEDBACK)
             return service.opinions.trace(rater, _text(message, "message"))
 
-    def explain(token: str, message: str) -> dict[str, Any]:
+    def explain(token: str, message: str, request: gr.Request) -> dict[str, Any]:
         """Tell what the reward head makes of each word; while `state` is working, ask again."""
         with told_clearly():
-            rater = service.rater(_text(token, "token"))
+            rater = door.enter(_text(token, "token"), request, FEEDBACK)
             return service.opinions.explain(rater, _text(message, "message"))
 
     for fn in (again, trace, explain):
@@ -160,10 +160,11 @@ def _looking_endpoints(service: Service, door: Door) -> None:
 
 
 def _personal_endpoints(service: Service, door: Door) -> None:
-    def mine(token: str) -> dict[str, Any]:
+    def mine(token: str, request: gr.Request) -> dict[str, Any]:
         """Tell what you agree to, how much is stored of you, and which versions learned from it."""
         with told_clearly():
-            return service.personal.tell(service.rater(_text(token, "token")))
+            rater = door.enter(_text(token, "token"), request, FEEDBACK)
+            return service.personal.tell(rater)
 
     def everything(token: str, request: gr.Request) -> dict[str, Any]:
         """Give all that is stored of you."""
@@ -180,16 +181,17 @@ def _personal_endpoints(service: Service, door: Door) -> None:
     ) -> dict[str, Any]:
         """Say what you agree to from now on; without `store`, what there is of you is erased."""
         with told_clearly():
-            rater = door.enter(_text(token, "token"), request, FEEDBACK)
+            act = FEEDBACK if store else ERASURE
+            rater = door.enter(_text(token, "token"), request, act)
             agreed = service.agree(rater, Agreed(store, train, publish))
             if not store:
                 recall()
             return agreed
 
-    def erase(token: str) -> dict[str, Any]:
+    def erase(token: str, request: gr.Request) -> dict[str, Any]:
         """Erase all there is of you; the token is worth nothing afterwards."""
         with told_clearly():
-            erased = service.erase(service.rater(_text(token, "token")))
+            erased = service.erase(door.enter(_text(token, "token"), request, ERASURE))
             recall()
             return erased
 

@@ -31,6 +31,7 @@ ANSWER = Act("answer", 1, 60)
 FEEDBACK = Act("feedback", 4, 60)
 SIGNALS = Act("signals", 4, 60)
 NEWCOMER = Act("newcomer", 1, 3600)
+ERASURE = Act("erasure", 1, 3600)  # each writes the database anew
 
 
 class TooMuch(ValueError):

@@ -72,7 +72,7 @@ SETTINGS = (
     Setting(
         "HITL_ADDRESS_LIMIT",
         "120",
-        "The same for all people of one address together, and new people in an hour.",
+        "The same for all people of one address together; new people and erasures in an hour.",
     ),
     Setting(
         "HITL_PROXIES",

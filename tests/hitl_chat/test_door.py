@@ -44,6 +44,13 @@ def refusal(call: Callable[[], object]) -> str:
     return str(error.value)
 
 
+def outcome(call: Callable[[], object]) -> str:
+    try:
+        return str(call())
+    except AppError as error:
+        return str(error)
+
+
 def count(server: Server, kind: type[Any]) -> int:
     database = server.database()
     try:
@@ -99,12 +106,30 @@ def test_too_much_feedback_of_one_person_is_refused_and_not_stored(server: Serve
     assert count(server, Feedback) == before
 
 
-def test_all_that_is_stored_is_given_no_oftener_than_feedback_is_taken(server: Server) -> None:
+@pytest.mark.parametrize("endpoint", ["everything", "mine", "trace", "explain"])
+def test_what_is_stored_is_told_no_oftener_than_feedback_is_taken(
+    server: Server, endpoint: str
+) -> None:
     client = seen_from(server)
     me = client.predict(api_name="/start")
-    for _ in range(4 * PERSON):
-        client.predict(me["token"], api_name="/everything")
-    assert "Wait" in refusal(lambda: client.predict(me["token"], api_name="/everything"))
+    about = ["nothing"] if endpoint in ("trace", "explain") else []
+    told = [
+        outcome(lambda: client.predict(me["token"], *about, api_name=f"/{endpoint}"))
+        for _ in range(4 * PERSON + 1)
+    ]
+    assert not any("Wait" in one for one in told[:-1])
+    assert "Wait" in told[-1]
+
+
+def test_erasing_oneself_again_and_again_is_limited(server: Server) -> None:
+    client = seen_from(server)
+    token = client.predict(api_name="/start")["token"]
+    not_stored = [token, False, False, False]
+    for _ in range(PERSON):
+        client.predict(*not_stored, api_name="/agree")
+    assert "Wait" in refusal(lambda: client.predict(*not_stored, api_name="/agree"))
+    assert "Wait" in refusal(lambda: client.predict(token, api_name="/erase"))
+    client.predict(token, True, True, False, api_name="/agree")
 
 
 def test_new_people_of_one_address_are_limited_whatever_they_claim(server: Server) -> None:
