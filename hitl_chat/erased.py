@@ -4,12 +4,12 @@ What is only in memory here, or was handed out by this page, nobody else can rea
 """
 
 import logging
-import threading
 from collections.abc import Callable
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from hitl_chat.lookout import Lookout
 from storage import conversations
 from storage.database import Database
 from storage.models import Erasure
@@ -21,7 +21,7 @@ EVERY = 2.0
 
 
 class Erased:
-    """A thread that looks whether somebody was erased."""
+    """Looks whether somebody was erased."""
 
     def __init__(
         self, database: Database, forget: Callable[[str], None], recall: Callable[[], None]
@@ -32,18 +32,15 @@ class Erased:
         self._recall = recall
         with database.read() as session:
             self._seen = session.scalar(select(func.max(Erasure.id))) or 0
-        self._leave = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="erased", daemon=True)
+        self._lookout = Lookout("erased", self.look, EVERY)
 
     def start(self) -> None:
         """Begin to look."""
-        self._thread.start()
+        self._lookout.start()
 
     def close(self) -> None:
         """Stop looking."""
-        self._leave.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._lookout.close()
 
     def look(self) -> None:
         """Let go of whoever was erased since the last look.
@@ -66,7 +63,3 @@ class Erased:
         if rows:
             self._recall()
             self._seen = rows[-1].id
-
-    def _run(self) -> None:
-        while not self._leave.wait(EVERY):
-            self.look()

@@ -1,13 +1,13 @@
 """Keeps the engine on the version that the database says serves. Knows no page."""
 
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from hitl_chat.engines.protocol import AdapterRejected, Engine, EngineBusy
+from hitl_chat.lookout import Lookout
 from storage import adapters
 from storage.database import Database
 from storage.home import Home
@@ -20,7 +20,7 @@ EVERY = 0.1
 
 
 class Follower:
-    """A thread that looks which version should serve and makes the engine take it.
+    """Looks which version should serve and makes the engine take it.
 
     A version that the engine refused is not tried again until another one has been asked for;
     the old one keeps serving, and `report` is told why (and with None when all is well again).
@@ -45,19 +45,16 @@ class Follower:
         self._report = report
         self._refused: str | None = None
         self._waits: str | None = None
-        self._leave = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="follower", daemon=True)
+        self._lookout = Lookout("follower", self.look, EVERY)
 
     def start(self) -> None:
         """Look once, so that the first answer already has the right version, then keep looking."""
         self.look()
-        self._thread.start()
+        self._lookout.start()
 
     def close(self) -> None:
         """Stop looking."""
-        self._leave.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._lookout.close()
 
     def look(self) -> None:
         """Compare what should serve with what serves, and swap if they differ."""
@@ -126,7 +123,3 @@ class Follower:
 
     def _folder(self, version: str | None) -> Path | None:
         return self._home.adapters / version if version and version != BASE_VERSION else None
-
-    def _run(self) -> None:
-        while not self._leave.wait(EVERY):
-            self.look()

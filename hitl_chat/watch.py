@@ -6,12 +6,12 @@ verdict when it starts again. Each is stored once, with its numbers, as why a ve
 """
 
 import logging
-import threading
 from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from hitl_chat import reading, steps
+from hitl_chat.lookout import Lookout
 from hitl_chat.trial import Standing
 from storage import adapters, feedback
 from storage.database import Database, DatabaseBusy
@@ -24,7 +24,7 @@ EVERY = 0.5
 
 
 class Watch:
-    """A thread that looks whether ratings have come in, and what they say; `report` is told."""
+    """Looks whether ratings have come in, and what they say; `report` is told."""
 
     def __init__(
         self, database: Database, home: Home, report: Callable[[Standing | None], None]
@@ -33,19 +33,16 @@ class Watch:
         self._home = home
         self._report = report
         self._seen: tuple[int, int] | None = None
-        self._leave = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._lookout = Lookout("watch", self.look, EVERY)
 
     def start(self) -> None:
         """Look once, for what was decided while nobody looked, then keep looking."""
         self.look()
-        self._thread.start()
+        self._lookout.start()
 
     def close(self) -> None:
         """Stop looking."""
-        self._leave.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._lookout.close()
 
     def look(self) -> None:
         """Weigh the ratings of the version on trial, if there are new ones."""
@@ -73,7 +70,3 @@ class Watch:
             log.info("Live trial: %s", reason)
         with self._database.read() as session:
             return reading.standing(session)
-
-    def _run(self) -> None:
-        while not self._leave.wait(EVERY):
-            self.look()
