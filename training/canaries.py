@@ -91,7 +91,7 @@ def margins(policy: Policy, config: TrainingConfig) -> dict[str, float]:
         for text in (c.right, c.wrong)
     ]
     answers = given(policy, items, replace(config, max_answer=WHOLE))
-    logprobs_BT, _, _ = logprobs(policy, answers)
+    logprobs_BT, _ = logprobs(policy, answers)
     right, wrong = logprobs_BT.sum(1).reshape(-1, 2).unbind(1)
     return {c.question: float(m) for c, m in zip(CANARIES, right - wrong, strict=True)}
 

@@ -82,9 +82,9 @@ def gather(
     `ended_share` is how many of people's rated answers came to their own end.
     """
     config, mask_BT = learner.config, answers.mask_BT
-    logprobs_BT, _, _ = logprobs(learner.policy, answers)
+    logprobs_BT, _ = logprobs(learner.policy, answers)
     with learner.policy.as_reference():
-        reference_BT, _, states_BTD = logprobs(learner.policy, answers)
+        reference_BT, states_BTD = logprobs(learner.policy, answers)
     states_BTD = states_BTD.float()
     # An answer that never ends is worse the more surely people's rated answers did end.
     missing_B = (~answers.ended_B).to(shares_BT) * config.missing_eos * ended_share

@@ -227,8 +227,8 @@ class Policy:
         logits_NV: Tensor = self.base.model.get_output_embeddings()(hidden_ND)
         return logits_NV.float() / self.temperature
 
-    def logprobs(self, hidden_ND: Tensor, ids_N: Tensor) -> tuple[Tensor, Tensor]:
-        """Return log-probability N and entropy N of each token, given the state before it.
+    def logprobs(self, hidden_ND: Tensor, ids_N: Tensor) -> Tensor:
+        """Return the log-probability N of each token, given the state before it.
 
         At the temperature that answers are drawn with: that is the policy which people meet.
         """

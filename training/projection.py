@@ -35,7 +35,8 @@ class Tilt:
     def bend(self, logits_PV: Tensor, place_P: Tensor) -> Tensor:
         """Return the log-probabilities of the bent distribution."""
         bent_PV = self.sharpness * logits_PV
-        bent_PV[place_P > 1] += self.nats_V.to(logits_PV)
+        later_P = (place_P > 1).to(logits_PV)
+        bent_PV.addcmul_(later_P[:, None], self.nats_V.to(logits_PV))
         bent_PV[:, self.stops] += self.ending_T.to(logits_PV)[place_P, None]
         return torch.log_softmax(bent_PV, -1)
 
@@ -47,18 +48,15 @@ class Tilt:
 
 def chosen_logprobs(
     hidden_ND: Tensor, head: nn.Module, ids_N: Tensor, temperature: float
-) -> tuple[Tensor, Tensor]:
-    """Return log-probability N of given tokens, and the entropy N of what they were chosen from.
+) -> Tensor:
+    """Return the log-probability N of given tokens at `temperature`.
 
-    Both at `temperature`. The `head` is linear, with a bias or without; it itself gets no gradient,
-    and the entropy has none.
+    The `head` is linear, with a bias or without; it itself gets no gradient.
     """
-    chosen_N: Tensor
-    entropy_N: Tensor
-    chosen_N, entropy_N = _Chosen.apply(  # type: ignore[no-untyped-call]
+    chosen_N: Tensor = _Chosen.apply(  # type: ignore[no-untyped-call]
         hidden_ND, head.weight, getattr(head, "bias", None), ids_N, temperature
     )
-    return chosen_N, entropy_N
+    return chosen_N
 
 
 @dataclass(frozen=True)
@@ -99,13 +97,14 @@ class _Divergence(torch.autograd.Function):
         """Project piece by piece; d KL / d hidden is the sum over v of (own(v) - wanted(v)) W[v]."""
         found, slopes = [], []
         for hidden, piece in zip(hidden_ND.split(PIECE), wanted.split(PIECE), strict=True):
-            own_PV = torch.log_softmax(linear(hidden, weight_VD, bias_V).float() / temperature, -1)
-            base_PV = linear(piece.hidden_ND, weight_VD, bias_V).float() / temperature
+            own_PV = _logits(hidden, weight_VD, bias_V, temperature).log_softmax(-1)
+            base_PV = _logits(piece.hidden_ND, weight_VD, bias_V, temperature)
             wanted_PV = piece.tilt.bend(base_PV, piece.place_N)
             p_PV = wanted_PV.exp()
-            found.append((p_PV * (wanted_PV - own_PV)).sum(-1))
+            found.append(torch.linalg.vecdot(p_PV, wanted_PV.sub_(own_PV)))
             if ctx.needs_input_grad[0]:
-                slopes.append((own_PV.exp() - p_PV).to(weight_VD.dtype) @ weight_VD / temperature)
+                slope_PV = own_PV.exp_().sub_(p_PV)
+                slopes.append(slope_PV.to(weight_VD.dtype) @ weight_VD / temperature)
         if slopes:
             ctx.save_for_backward(torch.cat(slopes))
         return torch.cat(found)
@@ -129,33 +128,36 @@ class _Chosen(torch.autograd.Function):
         bias_V: Tensor | None,
         ids_N: Tensor,
         temperature: float,
-    ) -> tuple[Tensor, Tensor]:
+    ) -> Tensor:
         """Project piece by piece; d logp(chosen) / d hidden is W[chosen] - sum over v of p(v) W[v].
 
         Divided by the temperature, as the logits are.
         """
-        chosen, entropy, slopes = [], [], []
+        chosen, slopes = [], []
         for hidden, ids in zip(hidden_ND.split(PIECE), ids_N.split(PIECE), strict=True):
-            logp_PV = torch.log_softmax(linear(hidden, weight_VD, bias_V).float() / temperature, -1)
-            p_PV = logp_PV.exp()
-            chosen.append(logp_PV.gather(1, ids[:, None])[:, 0])
-            entropy.append(-(p_PV * logp_PV).sum(-1))
+            logits_PV = _logits(hidden, weight_VD, bias_V, temperature)
+            total_P = logits_PV.logsumexp(-1)
+            chosen.append(logits_PV.gather(1, ids[:, None])[:, 0] - total_P)
             if ctx.needs_input_grad[0]:
+                p_PV = logits_PV.sub_(total_P[:, None]).exp_()
                 slope = weight_VD[ids] - p_PV.to(weight_VD.dtype) @ weight_VD
                 slopes.append(slope / temperature)
         if slopes:
             ctx.save_for_backward(torch.cat(slopes))
-        entropy_N = torch.cat(entropy)
-        ctx.mark_non_differentiable(entropy_N)
-        return torch.cat(chosen), entropy_N
+        return torch.cat(chosen)
 
     @staticmethod
     def backward(
         ctx: Any,  # noqa: ANN401
         chosen_N: Tensor,
-        entropy_N: Tensor,
     ) -> tuple[Tensor, None, None, None, None]:
         """Scale what was worked out."""
-        del entropy_N
         (slope_ND,) = ctx.saved_tensors
         return chosen_N[:, None].to(slope_ND.dtype) * slope_ND, None, None, None, None
+
+
+def _logits(
+    hidden_PD: Tensor, weight_VD: Tensor, bias_V: Tensor | None, temperature: float
+) -> Tensor:
+    """Return logits in float32, which the caller may overwrite."""
+    return linear(hidden_PD, weight_VD, bias_V).float().div_(temperature)

@@ -59,7 +59,7 @@ def warm_up(policy: Policy, rated: RatedAnswers, config: TrainingConfig) -> list
 
 def _loss(policy: Policy, rated: RatedAnswers, rows: Tensor, beta: float) -> Tensor:
     """Return the KTO loss of some rated answers; a target between 0 and 1 is a mixture."""
-    new_BT, _, _ = logprobs(policy, rated.answers.rows(rows))
+    new_BT, _ = logprobs(policy, rated.answers.rows(rows))
     margin_B = new_BT.sum(1) - rated.reference_B[rows]
     liked_B = rated.liked_B[rows].to(margin_B)
     value_B = liked_B * sigmoid(beta * margin_B) + (1 - liked_B) * sigmoid(-beta * margin_B)

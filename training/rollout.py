@@ -139,17 +139,17 @@ def _forms(texts: list[str], tails: list[list[int]]) -> Tensor:
     return torch.tensor(rows).reshape(-1, len(FORMS))
 
 
-def logprobs(policy: Policy, answers: Answers) -> tuple[Tensor, Tensor, Tensor]:
-    """Return log-probability BT and entropy BT of each answer token, and final hidden states BTD.
+def logprobs(policy: Policy, answers: Answers) -> tuple[Tensor, Tensor]:
+    """Return the log-probability BT of each answer token, and final hidden states BTD.
 
-    All are aligned with `ids_BT` and 0 outside the answer. Only answer tokens are projected to the
+    Both are aligned with `ids_BT` and 0 outside the answer. Only answer tokens are projected to the
     vocabulary, which is most of the cost.
     """
     hidden_BTD = policy.top(answers.trunk_BTD)
     before_BTD = hidden_BTD[:, :-1]  # the state that predicts the next token
     mask = answers.mask_BT[:, 1:]
-    chosen_N, entropy_N = policy.logprobs(before_BTD[mask], answers.ids_BT[:, 1:][mask])
-    return _spread(chosen_N, mask), _spread(entropy_N, mask), before_BTD
+    chosen_N = policy.logprobs(before_BTD[mask], answers.ids_BT[:, 1:][mask])
+    return _spread(chosen_N, mask), before_BTD
 
 
 def _spread(values_N: Tensor, mask: Tensor) -> Tensor:

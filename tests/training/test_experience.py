@@ -17,7 +17,7 @@ def test_what_surprises_the_base_costs(policy: Policy, config: TrainingConfig) -
     nothing, units = torch.zeros(answers.ids_BT.shape), Units(2.0, 3.0, dearness=4.0)
     found = gather(learner, answers, nothing, 0.0, units)
     with torch.no_grad(), policy.as_reference():
-        nats, _, _ = logprobs(policy, answers)
+        nats, _ = logprobs(policy, answers)
     for row in range(2):
         places = answers.mask_BT[row].nonzero()[:, 0].tolist()
         left = 0.0

@@ -79,6 +79,24 @@ def test_before_the_first_step_the_ratio_is_1_and_nothing_is_clipped(
     assert seen[0].kl == pytest.approx(0, abs=1e-5)
 
 
+def test_entropy_is_told_by_the_tokens_that_were_drawn(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    torch.manual_seed(0)
+    exact: list[float] = []
+
+    def look(answers: Answers) -> Tensor:
+        states_BTD = policy.top(answers.trunk_BTD)[:, :-1]
+        every_NV = policy.logits(states_BTD[answers.mask_BT[:, 1:]]).log_softmax(-1)
+        exact.append(-float((every_NV.exp() * every_NV).sum(1).mean()))
+        return chance(answers)
+
+    seen: list[ppo.Stats] = []
+    once = replace(config, updates=1, epochs=1, rollouts=128, minibatch=128, rated_epochs=0)
+    update(policy, goal(policy, look), rated(policy, once), once, lambda _, s: seen.append(s))
+    assert seen[0].entropy == pytest.approx(exact[0], rel=0.05)
+
+
 def test_what_is_rewarded_becomes_more_likely(policy: Policy, config: TrainingConfig) -> None:
     torch.manual_seed(0)
     vowels = [policy.base.tokenizer.convert_tokens_to_ids(c) for c in "aeiou"]
@@ -104,7 +122,7 @@ def test_what_is_rewarded_becomes_more_likely(policy: Policy, config: TrainingCo
 
 def test_prompt_tokens_get_no_gradient(policy: Policy, config: TrainingConfig) -> None:
     answers = given(policy, [(PROMPTS[0], "good")], config)
-    found, _, _ = logprobs(policy, answers)
+    found, _ = logprobs(policy, answers)
     outside = found[~answers.mask_BT]
     assert not outside.any()
     outside.sum().backward()

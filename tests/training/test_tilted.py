@@ -46,12 +46,12 @@ def test_a_liked_word_becomes_likelier_and_the_policy_comes_close_to_what_was_as
     torch.manual_seed(0)
     liked = replace(answers, ids_BT=torch.where(answers.mask_BT, LIKED, answers.ids_BT))
     with torch.no_grad():
-        before, _, _ = logprobs(policy, liked)
+        before, _ = logprobs(policy, liked)
     quick = replace(config, tilt_steps=40, tilt_rate=1e-2, tilt_sharpness=1.0)
     bent = tilted.tilt(policy, answers, worths, replace(quick, tilt_kl=0.3))
     found = tilted.learn(policy, answers, tilted.anchors(policy, quick), bent, quick)
     with torch.no_grad():
-        after, _, _ = logprobs(policy, liked)
+        after, _ = logprobs(policy, liked)
     assert len(found) == 40
     assert found[-1] < found[0] / 2
     assert float((after - before)[answers.mask_BT].mean()) > 0.5
@@ -67,9 +67,9 @@ def test_a_policy_stays_close_to_the_base_on_what_is_held_to_it(
     def moved(held: Answers) -> float:
         torch.manual_seed(0)
         policy.restore(start)
-        before, _, _ = logprobs(policy, anchors)
+        before, _ = logprobs(policy, anchors)
         tilted.learn(policy, answers, held, bent, quick)
-        after, _, _ = logprobs(policy, anchors)
+        after, _ = logprobs(policy, anchors)
         return float((after - before)[anchors.mask_BT].detach().abs().mean())
 
     assert moved(anchors) < moved(answers.rows(torch.tensor([0]))) / 2
