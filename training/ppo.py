@@ -65,7 +65,7 @@ class Stats:
     ended: float
     approx_kl: float
     clipfrac: float
-    entropy: float  # told by the tokens that were drawn; of all tokens it would cost a tenth more
+    entropy: float  # as the drawn tokens tell it, which takes no pass over the vocabulary
     ratio_max: float
     value_loss: float
     explained_variance: float
