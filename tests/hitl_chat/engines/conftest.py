@@ -15,6 +15,12 @@ from tests.tiny import publish_adapter
 from training.policy import Base, load_base
 
 
+@pytest.fixture
+def address() -> str:
+    """Engines know no database, so one kind of it will do."""
+    return ""
+
+
 @pytest.fixture(scope="module")
 def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("adapters")
