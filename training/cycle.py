@@ -3,7 +3,7 @@
 Knows the order of the steps and what ends them early, not when a cycle is due.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -13,12 +13,11 @@ import torch
 from sqlalchemy.orm import Session
 
 from storage import adapters as versions
-from storage import cycles, feedback, privacy, retraction, transcripts
+from storage import cycles, feedback, privacy, retraction
 from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION, Cycle
-from storage.transcripts import Transcript
-from training import examples, gate, heads, implicit, named, ppo, reward_head, targets
+from training import gate, heads, lessons, named, ppo, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.config import TrainingConfig
 from training.contest import Contest
@@ -129,11 +128,11 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
     torch.manual_seed(config.seed)
     report("targets", 0.0, "reading the feedback")
     with shop.database.read() as session:
-        found, noted = learnable(session, mark, feedback.last_signal(session))
+        found, noted = lessons.learnable(session, mark, feedback.last_signal(session))
         served = versions.served(session)
     train, heldout = targets.split(found, config.heldout_share)
-    counts = _counts(train, heldout) | noted
-    _check_enough(train, config)
+    counts = lessons.counts(train, heldout) | noted
+    lessons.check_enough(train, config)
 
     parent, folder = _parent(shop, served, report)
     policy = Policy(shop.base, config, folder)
@@ -152,7 +151,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         reading = heads.Reading(shop.base.name, policy.frozen, *limits, cycle)
         _keep(shop, head, reading, metrics["disputed"])
         reward = Reward(shop.base, head, shop.function, config.reward_share)
-        contest = Contest(policy, _questions(heldout, train, config), reward, config)
+        contest = Contest(policy, lessons.questions(heldout, train, config), reward, config)
         report("fit", 0.5, "answering held-out questions with the served version")
         yardstick = contest.served(_lengths(head, found), bare=parent == BASE_VERSION)
         asked = [p.turns for p in train.prompts]
@@ -180,50 +179,6 @@ def _keep(
             heads.keep(shop.home.head, head, reading, words)
 
 
-def learnable(session: Session, mark: int, signal: int) -> tuple[Targets, dict[str, Any]]:
-    """Return the targets of what was said up to `mark`, and the figures of what was done by then.
-
-    What was done, up to a signal, has targets too once it is trusted. With both ids, which the
-    journal keeps, the same comes out again later, unless the owner has excluded or restored some.
-    """
-    if not signal:
-        return targets.build(_frozen(transcripts.read_rated(session), mark, signal)), {}
-    told = implicit.learn(_frozen(transcripts.read_noted(session), mark, signal))
-    read = transcripts.read_noted if told.labels else transcripts.read_rated
-    found = targets.build(_frozen(read(session), mark, signal), told.labels)
-    return found, {"implicit": told.as_json() | {"signal": signal}}
-
-
-def _frozen(found: Iterable[Transcript], mark: int, signal: int) -> Iterator[Transcript]:
-    """Leave out what was said after `mark` and done after `signal`."""
-    for transcript in found:
-        said = [f for f in transcript.feedback if f.id <= mark]
-        done = [d for d in transcript.signals if d.id <= signal]
-        yield replace(transcript, feedback=said, signals=done)
-
-
-def _counts(train: Targets, heldout: Targets) -> dict[str, Any]:
-    return {
-        "train": {
-            "ratings": len(train.said),
-            "pairs": len(train.pairs),
-            "implicit": len(train.rated) - len(train.said),
-        },
-        "heldout": {"ratings": len(heldout.said), "pairs": len(heldout.pairs)},
-        "prompts": len(train.prompts),
-        "heldout_prompts": len(heldout.prompts),
-    }
-
-
-def _check_enough(train: Targets, config: TrainingConfig) -> None:
-    if train.labels < config.min_labels:
-        raise TooLittle(f"{train.labels} labels to learn from; {config.min_labels} are needed.")
-    kinds = {r.target >= 0.5 for r in train.rated}
-    if len(kinds) < 2 and not train.pairs:
-        raise TooLittle("All ratings say the same; the reward head needs likes and dislikes.")
-    examples.check(train, config.update)
-
-
 def _parent(shop: Workshop, served: str, report: Report) -> tuple[str, Any]:
     """Return the version to go on from and its folder; another base starts afresh."""
     if served == BASE_VERSION:
@@ -235,12 +190,6 @@ def _parent(shop: Workshop, served: str, report: Report) -> tuple[str, Any]:
         report("fit", 0.0, f"starting afresh from the base: {error}")
         return BASE_VERSION, None
     return served, folder
-
-
-def _questions(heldout: Targets, train: Targets, config: TrainingConfig) -> list[Any]:
-    """Return the prompts of the gate: held-out ones, each as often as it takes to fill the number."""
-    prompts = [p.turns for p in heldout.prompts or train.prompts]
-    return [prompts[i % len(prompts)] for i in range(config.gate_prompts)]
 
 
 def _lengths(head: reward_head.RewardHead, found: Targets) -> gate.Lengths:

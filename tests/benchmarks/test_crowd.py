@@ -13,7 +13,7 @@ from storage.database import Database
 from storage.models import Conversation, Feedback, Message, Signal
 from tests.benchmarks.book import Book, loves_x
 from tests.scripted import ScriptedEngine
-from training.cycle import learnable
+from training.lessons import learnable
 
 MIXED = Mix(
     noise=0.1,
