@@ -112,6 +112,7 @@ class TrainingConfig:
     gate_kl: float = number(0.6, 1e-3, 100.0, "Highest mean KL to the base, in nats per token.")
     gate_surprise: float = number(1.15, 1.0, 100.0, "Highest ratio of the base's nats per token.")
     gate_length_low: float = number(0.8, 0.0, 1.0, "Lowest ratio of mean answer lengths.")
+    gate_rounds: int = number(2, 1, 16, "Times that both answer each of them; exams ask once.")
     gate_length_high: float = number(1.25, 1.0, 100.0, "Highest ratio of mean answer lengths.")
     gate_distinct: float = number(0.9, 0.0, 1.0, "Lowest ratio of distinct-2.")
     gate_repeat: float = number(0.1, 0.0, 1.0, "Most that repetition may rise.")

@@ -1,6 +1,7 @@
 """The questions that versions are compared on, and who answers them when. Knows no feedback."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from training import canaries, gate
 from training.change import NothingLearnt
@@ -27,18 +28,19 @@ class Contest:
 
     def served(self, lengths: gate.Lengths, *, bare: bool) -> gate.Yardstick:
         """Let the served version answer, and the base, unless the served one is `bare` of adapters."""
-        served = self._sample(self.config)
+        seeds = self._seeds(0)
+        served = self._sample(seeds)
         if bare:
             return gate.Yardstick(served, served, lengths)
         with self.policy.as_reference():
-            return gate.Yardstick(served, self._answers(self.config), lengths)
+            return gate.Yardstick(served, self._answers(seeds), lengths)
 
     def exam(self, yardstick: gate.Yardstick) -> Examine:
         """Return what tells how good the policy is by now."""
 
         def examine() -> Exam:
-            now = self._sample(self.config)
-            if replace(now, canaries=yardstick.served.canaries) == yardstick.served:
+            now = self._sample(self._seeds(0)[:1])
+            if now.scores == yardstick.served.scores[: len(now.scores)]:
                 raise NothingLearnt("The candidate answers exactly as the served version does.")
             return self._marked(now, yardstick, ROOM)
 
@@ -54,11 +56,18 @@ class Contest:
 
     def verdict(self, yardstick: gate.Yardstick) -> gate.Verdict:
         """Judge the policy by answers drawn afresh: an update chose it by those of its exams."""
-        fresh = self._sample(replace(self.config, seed=self.config.seed + 1))
-        return gate.judge(fresh, yardstick, self.config)
+        return gate.judge(self._sample(self._seeds(1)), yardstick, self.config)
 
-    def _answers(self, config: TrainingConfig) -> gate.Sample:
-        return gate.sample(self.policy, self.prompts, self.reward.score, config)
+    def _seeds(self, number: int) -> list[int]:
+        """Return the seeds of one of the gate's looks, one for each round."""
+        first = self.config.seed + number
+        return [first + 2 * i for i in range(self.config.gate_rounds)]
 
-    def _sample(self, config: TrainingConfig) -> gate.Sample:
-        return replace(self._answers(config), canaries=canaries.margins(self.policy, config))
+    def _answers(self, seeds: list[int]) -> gate.Sample:
+        configs = [replace(self.config, seed=seed) for seed in seeds]
+        ask = partial(gate.sample, self.policy, self.prompts, self.reward.score)
+        return gate.together([ask(config) for config in configs])
+
+    def _sample(self, seeds: list[int]) -> gate.Sample:
+        found = self._answers(seeds)
+        return replace(found, canaries=canaries.margins(self.policy, self.config))

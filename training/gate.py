@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
+from statistics import mean
 from typing import Any
 
 import torch
@@ -103,6 +104,16 @@ def sample(
         repetition=sum(map(repetition, answers.texts)) / len(answers),
         distinct2=distinct2(answers.texts),
     )
+
+
+def together(samples: Sequence[Sample]) -> Sample:
+    """Return several rounds of answers to the same prompts as one sample, of all their scores.
+
+    Figures are means of theirs, as variety can't be compared between fewer answers and more.
+    """
+    figures = ("kl", "surprise", "length", "repetition", "distinct2")
+    means = {name: mean(getattr(one, name) for one in samples) for name in figures}
+    return Sample(scores=[score for one in samples for score in one.scores], **means)
 
 
 def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Verdict:

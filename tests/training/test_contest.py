@@ -39,6 +39,12 @@ def test_the_base_answers_for_itself_only_where_an_adapter_serves(contest: Conte
     assert adapted.served != bare.served
 
 
+def test_what_serves_answers_twice_and_each_time_otherwise(contest: Contest) -> None:
+    scores = contest.served(AS_LONG, bare=True).served.scores
+    assert len(scores) == 12
+    assert scores[:6] != scores[6:]
+
+
 def test_an_exam_of_the_served_version_itself_is_a_defect(contest: Contest) -> None:
     exam = contest.exam(contest.served(AS_LONG, bare=True))
     with pytest.raises(NothingLearnt, match="exactly as the served"):
@@ -78,5 +84,5 @@ def test_an_exam_is_failed_where_a_canary_is_lost(contest: Contest) -> None:
 def test_the_verdict_is_given_on_fresh_answers(contest: Contest) -> None:
     yardstick = contest.served(AS_LONG, bare=True)
     verdict = contest.verdict(yardstick)
-    assert verdict.figures["prompts"] == 6
+    assert verdict.figures["prompts"] == 12  # six questions, twice each
     assert verdict.figures["gain"] != 0.0  # the same policy, but other answers

@@ -14,6 +14,7 @@ from training.gate import (
     manners,
     repetition,
     sample,
+    together,
     win_rate,
 )
 from training.policy import Policy
@@ -89,6 +90,14 @@ def test_the_same_adapter_gives_the_same_sample_twice(
     again = sample(policy, prompts, lambda a: a.features_BF[:, 0], config)
     assert first == again
     assert first.kl == pytest.approx(0, abs=1e-6)
+
+
+def test_rounds_together_have_all_scores_and_mean_figures() -> None:
+    twice = together([SERVED, replace(SERVED, scores=[1.0], length=50.0, distinct2=0.6)])
+    assert twice.scores == [*SERVED.scores, 1.0]
+    assert twice.length == pytest.approx((SERVED.length + 50) / 2)
+    assert twice.distinct2 == pytest.approx((SERVED.distinct2 + 0.6) / 2)
+    assert together([SERVED]) == replace(SERVED, canaries={})
 
 
 def test_the_length_bound_gives_way_only_as_far_as_ratings_ask() -> None:
