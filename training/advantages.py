@@ -3,6 +3,9 @@
 Shapes: B answers, T tokens of prompt and answer, G prompts.
 """
 
+from collections import Counter
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -16,15 +19,34 @@ def less_at_the_end(shares_BT: Tensor, taken_B: Tensor, mask_BT: Tensor) -> Tens
 
 def repeated(ids_BT: Tensor, mask_BT: Tensor, size: int = 3) -> Tensor:
     """Return BT, 1 where a token completes `size` in a row that its answer has had before."""
-    found_BT = torch.zeros(ids_BT.shape)
+    found_BT, had = torch.zeros(ids_BT.shape), set[tuple[int, ...]]()
+    for row, place, gram in _grams(ids_BT, mask_BT, size):
+        found_BT[row, place] = float((row, *gram) in had)
+        had.add((row, *gram))
+    return found_BT.to(ids_BT.device)
+
+
+def worn(ids_BT: Tensor, mask_BT: Tensor, size: int = 2) -> Tensor:
+    """Return BT, 1 - 1/n where a token completes `size` in a row that all answers have n times.
+
+    Their mean is what distinct-n lacks to 1 (Li et al. 2016, arXiv:1510.03055).
+    """
+    found_BT, grams = torch.zeros(ids_BT.shape), list(_grams(ids_BT, mask_BT, size))
+    times = Counter(gram for _, _, gram in grams)
+    for row, place, gram in grams:
+        found_BT[row, place] = 1 - 1 / times[gram]
+    return found_BT.to(ids_BT.device)
+
+
+def _grams(
+    ids_BT: Tensor, mask_BT: Tensor, size: int
+) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    """Yield the row of each `size` tokens in a row of an answer, the place of the last, and them."""
     for row, (ids_T, mask_T) in enumerate(zip(ids_BT.cpu(), mask_BT.cpu(), strict=True)):
-        places, had = mask_T.nonzero()[:, 0], set()
+        places = mask_T.nonzero()[:, 0].tolist()
         answer = ids_T[places].tolist()
         for end in range(size, len(answer) + 1):
-            gram = tuple(answer[end - size : end])
-            found_BT[row, places[end - 1]] = float(gram in had)
-            had.add(gram)
-    return found_BT.to(ids_BT.device)
+            yield row, places[end - 1], tuple(answer[end - size : end])
 
 
 def centred(shares_BT: Tensor, mask_BT: Tensor, candidates: int) -> Tensor:

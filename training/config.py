@@ -93,6 +93,9 @@ class TrainingConfig:
     repeat_coef: float = number(
         0.3, 0.0, 10.0, "Price of a token that repeats three in a row, in the same unit."
     )
+    variety_coef: float = number(
+        0.03, 0.0, 10.0, "Price of a token whose pair with the last one is worn out, likewise."
+    )
     target_kl: float = number(0.1, 1e-4, 10.0, "Mean approx_kl to the rollout that ends an update.")
     vf_coef: float = number(0.1, 0.0, 10.0, "Weight of the value loss.")
     missing_eos: float = number(0.1, 0.0, 10.0, "Taken off the score of an answer without an end.")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from training.advantages import centred, gae, less_at_the_end, repeated, whiten
+from training.advantages import centred, gae, less_at_the_end, repeated, whiten, worn
 from training.config import TrainingConfig
 from training.policy import Policy
 from training.rollout import Answers, logprobs
@@ -92,6 +92,7 @@ def gather(
     relative_BT = centred(relative_BT, mask_BT, config.candidates)
     priced_BT = config.kl_coef * (logprobs_BT - reference_BT)
     priced_BT += config.surprise_coef * (-reference_BT - units.surprise)
+    priced_BT += config.variety_coef * worn(answers.ids_BT, mask_BT)
     priced_BT *= units.dearness
     priced_BT += config.repeat_coef * repeated(answers.ids_BT, mask_BT)
     rewards_BT = (relative_BT - units.spread * priced_BT) * mask_BT

@@ -14,7 +14,8 @@ Departures:
 3. The score is relative to the other candidates of its prompt, as in RLOO (Ahmadian et al. 2024,
    arXiv:2402.14740): a value head fresh in each cycle can't know yet which prompts are easy.
 4. Saying the same three tokens again in an answer has a price too: few ratings teach a head some
-   words, and the shortest way to a high score would be to go on repeating them.
+   words, and the shortest way to a high score would be to go on repeating them. So has a pair of
+   tokens that many answers of a rollout have: each may use a phrase once, and all sound the same.
 5. The score doesn't wait for the last token. A linear head's score is a sum over tokens, so each
    token is rewarded with its own share of it (reward redistribution: Arjona-Medina et al. 2019,
    arXiv:1806.07857; for language models Chan et al. 2024, arXiv:2402.00782).

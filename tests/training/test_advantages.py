@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from training.advantages import centred, gae, less_at_the_end, masked_mean, repeated, whiten
+from training.advantages import (
+    centred,
+    gae,
+    less_at_the_end,
+    masked_mean,
+    repeated,
+    whiten,
+    worn,
+)
 
 MASK = torch.tensor([[False, True, True, False], [False, False, True, True]])
 
@@ -68,3 +76,14 @@ def test_three_tokens_in_a_row_that_come_again_are_marked_where_they_end() -> No
     found = repeated(ids, mask)
     assert found[0].tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 0]
     assert found[1].tolist() == [0] * 9
+
+
+def test_pairs_wear_out_with_use_and_their_mean_is_what_distinct_2_lacks() -> None:
+    ids = torch.tensor([[9, 5, 6, 7, 5, 6], [9, 9, 5, 6, 8, 0]])
+    mask = torch.tensor([[0, 1, 1, 1, 1, 1], [0, 0, 1, 1, 1, 0]]).bool()
+    found = worn(ids, mask)
+    third = 1 / 3  # 5 6 comes three times
+    expected = torch.tensor([[0, 0, 1 - third, 0, 0, 1 - third], [0, 0, 0, 1 - third, 0, 0]])
+    assert torch.allclose(found, expected)
+    pairs, distinct = 6, 4
+    assert float(found.sum() / pairs) == pytest.approx(1 - distinct / pairs)
