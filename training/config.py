@@ -64,12 +64,12 @@ class TrainingConfig:
     )
 
     # The tilt: before the first rollout, towards words that the reward head likes
-    tilt_kl: float = number(0.25, 0.0, 10.0, "How far the tilt goes, in nats of KL per token.")
+    tilt_kl: float = number(0.4, 0.0, 10.0, "How far the tilt goes, in nats of KL per token.")
     tilt_sharpness: float = number(
         1.3, 1.0, 10.0, "Power of the base's probabilities in the tilt; above 1 it is surer."
     )
     tilt_steps: int = number(24, 0, 10_000, "Gradient steps of the tilt; 0 leaves it out.")
-    tilt_rate: float = number(2e-3, 1e-7, 1e-1, "Learning rate of the tilt (AdamW, falling to 0).")
+    tilt_rate: float = number(5e-3, 1e-7, 1e-1, "Learning rate of the tilt (AdamW, falling to 0).")
 
     # The PPO update
     updates: int = number(4, 1, 1_000, "PPO updates in a cycle, unless a stop rule ends it.")
@@ -112,10 +112,10 @@ class TrainingConfig:
 
     # The gate
     gate_prompts: int = number(48, 2, 1_024, "Prompts on which candidate and served compete.")
+    gate_rounds: int = number(2, 1, 16, "Times that both answer each of them; exams ask once.")
     gate_kl: float = number(0.6, 1e-3, 100.0, "Highest mean KL to the base, in nats per token.")
     gate_surprise: float = number(1.15, 1.0, 100.0, "Highest ratio of the base's nats per token.")
     gate_length_low: float = number(0.8, 0.0, 1.0, "Lowest ratio of mean answer lengths.")
-    gate_rounds: int = number(2, 1, 16, "Times that both answer each of them; exams ask once.")
     gate_length_high: float = number(1.25, 1.0, 100.0, "Highest ratio of mean answer lengths.")
     gate_distinct: float = number(0.9, 0.0, 1.0, "Lowest ratio of distinct-2.")
     gate_repeat: float = number(0.1, 0.0, 1.0, "Most that repetition may rise.")

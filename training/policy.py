@@ -181,11 +181,17 @@ class Policy:
         """How many of the lower layers are frozen."""
         self.peft.eval()  # no dropout anywhere: the ratio must be 1 before the first step
         self._lower, self._upper = _split(base.model, first)
+        self._middle, self._last = _split(base.model, layers - 1, first)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
         """The adapter's weights: all that is trained."""
         return [p for p in self.peft.parameters() if p.requires_grad]
+
+    @property
+    def last_parameters(self) -> list[nn.Parameter]:
+        """Those of the last layer, or of all where the layers can't be told apart."""
+        return [p for p in self._last.parameters() if p.requires_grad]
 
     def snapshot(self) -> list[Tensor]:
         """Return a copy of the adapter's weights."""
@@ -213,6 +219,19 @@ class Policy:
     def top(self, trunk_BTD: Tensor) -> Tensor:
         """Run the adapted part: what `trunk` returned to final hidden states BTD."""
         hidden: Tensor = self._upper(inputs_embeds=trunk_BTD, use_cache=False).last_hidden_state
+        return hidden
+
+    @torch.no_grad()
+    def below_last(self, trunk_BTD: Tensor) -> Tensor:
+        """Run the adapted part but for its last layer: to what `last` goes on from, BTD."""
+        if self._middle is None:
+            return trunk_BTD
+        hidden: Tensor = self._middle(inputs_embeds=trunk_BTD, use_cache=False).last_hidden_state
+        return hidden
+
+    def last(self, below_BTD: Tensor) -> Tensor:
+        """Run the last layer: what `below_last` returned to final hidden states BTD."""
+        hidden: Tensor = self._last(inputs_embeds=below_BTD, use_cache=False).last_hidden_state
         return hidden
 
     @contextmanager
@@ -266,18 +285,18 @@ def _lora(model: PreTrainedModel, rank: int, layers: range) -> LoraConfig:
     )
 
 
-def _split(model: PreTrainedModel, first: int) -> tuple[nn.Module | None, nn.Module]:
-    """Return views of the layers below and from `first`; they share every weight with `model`.
+def _split(model: PreTrainedModel, cut: int, first: int = 0) -> tuple[nn.Module | None, nn.Module]:
+    """Return views of the layers from `first` to below `cut`, and from there on.
 
-    Where the layers can't be told apart, the lower view is None and the upper one is the whole
-    body, which costs time but changes no number.
+    They share every weight with `model`. Where the layers can't be told apart, the lower view is None
+    and the upper one is the whole body, which costs time but changes no number.
     """
     body: Any = model.base_model
     if model.config.model_type not in SPLITTABLE:
         return None, body
     lower, upper = _view(body), _view(body)
-    lower.layers, lower.norm = body.layers[:first], nn.Identity()
-    upper.layers = body.layers[first:]
+    lower.layers, lower.norm = body.layers[first:cut], nn.Identity()
+    upper.layers = body.layers[cut:]
     return lower, upper
 
 

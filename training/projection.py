@@ -20,6 +20,25 @@ PIECE = 128
 
 
 @dataclass(frozen=True)
+class Places:
+    """Where P tokens stand in their answers."""
+
+    number_P: Tensor  # how many tokens the answer has with this one
+    answer_PL: Tensor  # all of its tokens
+
+    def rows(self, index: Tensor) -> "Places":
+        """Return some of them."""
+        return Places(self.number_P[index], self.answer_PL[index])
+
+    def split(self, size: int) -> "Iterator[Places]":
+        """Yield them in pieces."""
+        for number, answer in zip(
+            self.number_P.split(size), self.answer_PL.split(size), strict=True
+        ):
+            yield Places(number, answer)
+
+
+@dataclass(frozen=True)
 class Tilt:
     """How a distribution over the next token is bent: p(v) becomes p(v)^sharpness * exp(nats(v)).
 
@@ -28,21 +47,30 @@ class Tilt:
     """
 
     nats_V: Tensor
+    again_V: Tensor  # the same for a token that the answer has already
     ending_T: Tensor  # nats for all of `stops`, by how many tokens the answer has then
     stops: list[int]
     sharpness: float = 1.0
 
-    def bend(self, logits_PV: Tensor, place_P: Tensor) -> Tensor:
+    def bend(self, logits_PV: Tensor, places: Places) -> Tensor:
         """Return the log-probabilities of the bent distribution."""
-        bent_PV = self.sharpness * logits_PV
-        later_P = (place_P > 1).to(logits_PV)
-        bent_PV.addcmul_(later_P[:, None], self.nats_V.to(logits_PV))
-        bent_PV[:, self.stops] += self.ending_T.to(logits_PV)[place_P, None]
-        return torch.log_softmax(bent_PV, -1)
+        bent_PV = self._nats(places).to(logits_PV)
+        bent_PV[:, self.stops] += self.ending_T.to(logits_PV)[places.number_P, None]
+        return bent_PV.add_(logits_PV, alpha=self.sharpness).log_softmax(-1)
 
-    def distance(self, logits_PV: Tensor, place_P: Tensor) -> Tensor:
+    def _nats(self, places: Places) -> Tensor:
+        """Return what is added to each word's logit, PV."""
+        nats_PV = self.nats_V.repeat(len(places.number_P), 1)
+        since = torch.arange(places.answer_PL.shape[1], device=nats_PV.device)
+        said_PL = since < places.number_P[:, None] - 1
+        # What isn't said yet changes nothing: an end, which no answer goes on after.
+        ids_PL = torch.where(said_PL, places.answer_PL, self.stops[0])
+        nats_PV.scatter_(1, ids_PL, self.again_V[ids_PL])
+        return nats_PV.mul_((places.number_P > 1)[:, None])
+
+    def distance(self, logits_PV: Tensor, places: Places) -> Tensor:
         """Return KL(bent, straight) in nats, P."""
-        bent_PV = self.bend(logits_PV, place_P)
+        bent_PV = self.bend(logits_PV, places)
         return (bent_PV.exp() * (bent_PV - torch.log_softmax(logits_PV, -1))).sum(-1)
 
 
@@ -64,13 +92,13 @@ class Wanted:
     """The distributions that N tokens should have been drawn from: the base's, bent."""
 
     hidden_ND: Tensor  # of the base
-    place_N: Tensor  # how many tokens the answer has with this one
+    places: Places
     tilt: Tilt
 
     def split(self, size: int) -> "Iterator[Wanted]":
         """Yield it in pieces."""
-        for hidden, place in zip(self.hidden_ND.split(size), self.place_N.split(size), strict=True):
-            yield Wanted(hidden, place, self.tilt)
+        for hidden, places in zip(self.hidden_ND.split(size), self.places.split(size), strict=True):
+            yield Wanted(hidden, places, self.tilt)
 
 
 def divergences(hidden_ND: Tensor, wanted: Wanted, head: nn.Module, temperature: float) -> Tensor:
@@ -99,7 +127,7 @@ class _Divergence(torch.autograd.Function):
         for hidden, piece in zip(hidden_ND.split(PIECE), wanted.split(PIECE), strict=True):
             own_PV = _logits(hidden, weight_VD, bias_V, temperature).log_softmax(-1)
             base_PV = _logits(piece.hidden_ND, weight_VD, bias_V, temperature)
-            wanted_PV = piece.tilt.bend(base_PV, piece.place_N)
+            wanted_PV = piece.tilt.bend(base_PV, piece.places)
             p_PV = wanted_PV.exp()
             found.append(torch.linalg.vecdot(p_PV, wanted_PV.sub_(own_PV)))
             if ctx.needs_input_grad[0]:

@@ -6,6 +6,10 @@ just uses up the bound (the E-step of MPO: Abdolmaleki et al. 2018, arXiv:1806.0
 fitted to it on the tokens of rated answers (the M-step), over the whole vocabulary, so that nothing
 is left to chance: what a word is worth, PPO's few draws would tell it only roughly. PPO goes on from
 there with what must be drawn to be known.
+Only the last layer is fitted. It has all that this takes, as the same words are favoured wherever an
+answer stands, and more layers would rather learn these answers by heart.
+A word that an answer has already is favoured no more: whoever likes some words likes answers that have
+them, not one that goes on repeating them. Marks, digits and new lines may come again.
 A sharpness above 1 makes up for odd words by being surer of all others, so answers stay natural.
 On `training.anchors` it is held to the base as it is: what is answered isn't a matter of style.
 Knows neither who rated nor how an exam is sat.
@@ -15,15 +19,17 @@ Shapes: B answers, T tokens of prompt and answer, N answer tokens, D hidden size
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from training.anchors import ANCHORS
 from training.config import TrainingConfig
+from training.kinds import KINDS
 from training.policy import Policy, gradient_step
-from training.projection import Tilt, Wanted, divergences
-from training.rollout import Answers, given
+from training.projection import Places, Tilt, Wanted, divergences
+from training.rollout import CHUNK, Answers, given
 from training.worths import Worths
 
 MOST = 5.0
@@ -35,18 +41,53 @@ PRICES = (1e-4, 1e2)
 """Between which the price of a nat lies, in standard deviations of the score."""
 
 
+@dataclass(frozen=True)
+class _Seen:
+    """Answers as they come to the last layer, and what the base makes of them: run once."""
+
+    ids_BT: Tensor
+    mask_BT: Tensor
+    below_BTD: Tensor
+    base_BTD: Tensor
+
+    def rows(self, index: Tensor) -> "_Seen":
+        """Return some of the answers, cut to the longest of them."""
+        width = int(self.mask_BT[index].any(0).nonzero().max()) + 1
+        whole = (self.ids_BT, self.mask_BT, self.below_BTD, self.base_BTD)
+        return _Seen(*(part[index, :width] for part in whole))
+
+    @property
+    def inside(self) -> Tensor:
+        """Where the next token is one of the answer's, BT without the last place."""
+        return self.mask_BT[:, 1:]
+
+    @property
+    def base_ND(self) -> Tensor:
+        """The base's state before each answer token."""
+        return self.base_BTD[:, :-1][self.inside]
+
+    @property
+    def places(self) -> Places:
+        """Where the answer tokens stand."""
+        length = int(self.mask_BT.sum(1).max())
+        start_B = self.mask_BT.int().argmax(1)
+        at_BL = start_B[:, None] + torch.arange(length, device=start_B.device)
+        answer_BL = self.ids_BT.gather(1, at_BL.clamp_max(self.ids_BT.shape[1] - 1))
+        number_BT = self.mask_BT.cumsum(1)[:, 1:]
+        return Places(number_BT[self.inside], answer_BL[self.inside.nonzero()[:, 0]])
+
+
 def tilt(policy: Policy, answers: Answers, worths: Worths, config: TrainingConfig) -> Tilt:
     """Return the base bent to what is worth most within `tilt_kl` nats per token of it."""
-    with torch.no_grad(), policy.as_reference():
-        few = answers.rows(torch.randperm(len(answers))[:LOOKED_AT])
-        hidden_ND, place_N = _states(policy, few)
-    some = torch.randperm(len(hidden_ND))[:LOOKED_AT]
-    logits_NV = policy.logits(hidden_ND[some])
+    seen = _seen(policy, answers.rows(torch.randperm(len(answers))[:LOOKED_AT]))
+    base_ND = seen.base_ND
+    some = torch.randperm(len(base_ND))[:LOOKED_AT]
+    logits_NV, places = policy.logits(base_ND[some]), seen.places.rows(some)
     low, high = map(math.log, PRICES)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
         bent = _at(math.exp(middle), worths, policy, config)
-        far = float(bent.distance(logits_NV, place_N[some]).mean()) > config.tilt_kl
+        far = float(bent.distance(logits_NV, places).mean()) > config.tilt_kl
         low, high = (middle, high) if far else (low, middle)
     return _at(math.exp(high), worths, policy, config)
 
@@ -64,23 +105,29 @@ def learn(
 
     Returns the KL of the tilted base to the policy before each step, per token.
     """
-    as_it_is = Tilt(torch.zeros_like(tilt.nats_V), torch.zeros(config.max_answer + 1), [])
-    optimiser = torch.optim.AdamW(policy.parameters, lr=config.tilt_rate, weight_decay=0.0)
-    found: list[float] = []
-    for rows in _batches(len(answers), config):
+    nothing_V = torch.zeros_like(tilt.nats_V)
+    as_it_is = Tilt(nothing_V, nothing_V, torch.zeros_like(tilt.ending_T), tilt.stops)
+    trained, found = policy.last_parameters, list[float]()
+    optimiser = torch.optim.AdamW(trained, lr=config.tilt_rate, weight_decay=0.0)
+    few = torch.randperm(len(answers))[: config.tilt_steps * config.rated_batch]
+    taught, kept = _seen(policy, answers.rows(few)), _seen(policy, held)
+    for rows in _batches(len(few), config):
         left = min(1.0, 2 - 2 * len(found) / config.tilt_steps)
         optimiser.param_groups[0]["lr"] = config.tilt_rate * left
-        far = _loss(policy, answers.rows(rows), tilt)
+        far = _loss(policy, taught.rows(rows), tilt)
         some = torch.randperm(len(held))[: config.rated_batch]
-        loss = far + _loss(policy, held.rows(some), as_it_is)
-        gradient_step(optimiser, loss, policy.parameters, config.grad_norm)
+        loss = far + _loss(policy, kept.rows(some), as_it_is)
+        gradient_step(optimiser, loss, trained, config.grad_norm)
         found.append(float(far.detach()))
     return found
 
 
 def _at(price: float, worths: Worths, policy: Policy, config: TrainingConfig) -> Tilt:
+    nats_V = (worths.words_V / price).clamp(-MOST, MOST)
+    words_V = policy.base.kinds_VC[:, KINDS.index("letters")] > 0
     return Tilt(
-        (worths.words_V / price).clamp(-MOST, MOST).to(policy.base.device),
+        nats_V.to(policy.base.device),
+        torch.where(words_V, nats_V.clamp_max(0), nats_V).to(policy.base.device),
         (worths.ending_T / price).clamp(-MOST, MOST).to(policy.base.device),
         sorted(policy.base.stop_ids),
         config.tilt_sharpness,
@@ -94,17 +141,18 @@ def _batches(size: int, config: TrainingConfig) -> Iterator[Tensor]:
     yield from torch.cat(rounds)[:needed].split(config.rated_batch)
 
 
-def _loss(policy: Policy, answers: Answers, tilt: Tilt) -> Tensor:
-    with torch.no_grad(), policy.as_reference():
-        base_ND, place_N = _states(policy, answers)
-    own_ND, _ = _states(policy, answers)
+def _loss(policy: Policy, seen: _Seen, tilt: Tilt) -> Tensor:
+    own_ND = policy.last(seen.below_BTD)[:, :-1][seen.inside]
+    wanted = Wanted(seen.base_ND, seen.places, tilt)
     head = policy.base.model.get_output_embeddings()
-    wanted = Wanted(base_ND, place_N, tilt)
     return divergences(own_ND, wanted, head, policy.temperature).mean()
 
 
-def _states(policy: Policy, answers: Answers) -> tuple[Tensor, Tensor]:
-    """Return the state ND before each answer token, and how many tokens the answer has with it, N."""
-    inside = answers.mask_BT[:, 1:]
-    hidden_ND = policy.top(answers.trunk_BTD)[:, :-1][inside]
-    return hidden_ND, answers.mask_BT.cumsum(1)[:, 1:][inside]
+@torch.no_grad()
+def _seen(policy: Policy, answers: Answers) -> _Seen:
+    below, base = [], []
+    for trunk_BTD in answers.trunk_BTD.split(CHUNK):
+        below.append(policy.below_last(trunk_BTD))
+        with policy.as_reference():
+            base.append(policy.top(trunk_BTD))
+    return _Seen(answers.ids_BT, answers.mask_BT, torch.cat(below), torch.cat(base))

@@ -23,6 +23,14 @@ def test_frozen_and_adapted_layers_together_are_the_whole_model(policy: Policy) 
 
 
 @torch.no_grad()
+def test_the_last_layer_goes_on_from_those_below_it(policy: Policy) -> None:
+    for weight in policy.parameters:
+        weight.add_(0.5)
+    trunk_BTD = policy.trunk(ids())
+    assert torch.equal(policy.last(policy.below_last(trunk_BTD)), policy.top(trunk_BTD))
+
+
+@torch.no_grad()
 def test_a_base_whose_layers_cannot_be_split_gives_the_same_numbers(
     base: Base, config: TrainingConfig
 ) -> None:
@@ -31,6 +39,9 @@ def test_a_base_whose_layers_cannot_be_split_gives_the_same_numbers(
     policy = Policy(Base("gpt2", gpt2, base.tokenizer, base.stop_ids), config)
     split = gpt2.get_output_embeddings()(policy.top(policy.trunk(ids())))
     assert torch.allclose(split, gpt2(input_ids=ids()).logits, atol=1e-5)
+    whole = policy.last(policy.below_last(policy.trunk(ids())))
+    assert torch.equal(gpt2.get_output_embeddings()(whole), split)
+    assert len(policy.last_parameters) == len(policy.parameters)
 
 
 def test_only_the_top_layers_are_trained(policy: Policy) -> None:

@@ -8,7 +8,8 @@ from training import tilted
 from training.anchors import ANCHORS
 from training.canaries import CANARIES
 from training.config import TrainingConfig
-from training.policy import Policy
+from training.kinds import KINDS
+from training.policy import Base, Policy
 from training.rollout import Answers, given, logprobs
 from training.worths import Worths
 
@@ -21,9 +22,9 @@ def answers(policy: Policy, config: TrainingConfig) -> Answers:
 
 
 @pytest.fixture
-def worths(policy: Policy) -> Worths:
+def worths(base: Base) -> Worths:
     """One word is liked."""
-    words_V = torch.zeros(policy.base.model.config.vocab_size)
+    words_V = torch.zeros(base.model.config.vocab_size)
     words_V[LIKED] = 1.0
     return Worths(words_V, torch.zeros(64))
 
@@ -34,8 +35,8 @@ def test_the_bound_on_kl_is_used_up_and_kept(
     plain = replace(config, tilt_sharpness=1.0, tilt_kl=0.05)
     bent = tilted.tilt(policy, answers, worths, plain)
     with torch.no_grad():
-        hidden_ND, place_N = tilted._states(policy, answers)
-        far = float(bent.distance(policy.logits(hidden_ND), place_N).mean())
+        seen = tilted._seen(policy, answers)
+        far = float(bent.distance(policy.logits(seen.base_ND), seen.places).mean())
     assert 0.04 < far <= 0.05
     assert float(bent.nats_V[LIKED]) > 0
 
@@ -73,6 +74,42 @@ def test_a_policy_stays_close_to_the_base_on_what_is_held_to_it(
         return float((after - before)[anchors.mask_BT].detach().abs().mean())
 
     assert moved(anchors) < moved(answers.rows(torch.tensor([0]))) / 2
+
+
+def test_a_liked_word_is_favoured_once_and_a_liked_mark_always(
+    policy: Policy, config: TrainingConfig, answers: Answers
+) -> None:
+    letters_V = policy.base.kinds_VC[:, KINDS.index("letters")]
+    word, mark = int(letters_V.argmax()), int(policy.base.kinds_VC[:, 0].argmax())
+    words_V = torch.zeros(len(letters_V))
+    words_V[[word, mark]] = 1.0
+    bent = tilted.tilt(policy, answers, Worths(words_V, torch.zeros(64)), config)
+    assert float(bent.nats_V[word]) == float(bent.nats_V[mark]) == float(bent.again_V[mark]) > 0
+    assert float(bent.again_V[word]) == 0
+
+
+def test_only_the_last_layer_is_fitted(base: Base, config: TrainingConfig, worths: Worths) -> None:
+    deep = replace(config, lora_layers=2, tilt_steps=2)
+    policy = Policy(base, deep)
+    before = policy.snapshot()
+    answers = given(policy, [(PROMPTS[0], "good"), (PROMPTS[1], "bad")], deep)
+    bent = tilted.tilt(policy, answers, worths, deep)
+    tilted.learn(policy, answers, tilted.anchors(policy, deep), bent, deep)
+    names = [n for n, p in policy.peft.named_parameters() if p.requires_grad]
+    pairs = zip(names, before, policy.parameters, strict=True)
+    moved = {n.split(".layers.")[1][0] for n, was, now in pairs if not torch.equal(was, now)}
+    assert moved == {"1"}
+
+
+def test_places_are_where_each_answer_has_its_tokens(policy: Policy, answers: Answers) -> None:
+    places = tilted._seen(policy, answers).places
+    rows = answers.mask_BT.nonzero()[:, 0].tolist()
+    counted: list[int] = []
+    for n, row in enumerate(rows):
+        counted.append(rows[: n + 1].count(row))
+        said = answers.ids_BT[row][answers.mask_BT[row]]
+        assert places.answer_PL[n, : len(said)].tolist() == said.tolist()
+    assert places.number_P.tolist() == counted
 
 
 def test_no_anchor_is_a_canary() -> None:
