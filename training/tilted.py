@@ -106,7 +106,7 @@ def learn(
     Returns the KL of the tilted base to the policy before each step, per token.
     """
     nothing_V = torch.zeros_like(tilt.nats_V)
-    as_it_is = Tilt(nothing_V, nothing_V, torch.zeros_like(tilt.ending_T), tilt.stops)
+    as_it_is = Tilt(nothing_V, nothing_V, torch.zeros(config.max_answer + 1), tilt.stops)
     trained, found = policy.last_parameters, list[float]()
     optimiser = torch.optim.AdamW(trained, lr=config.tilt_rate, weight_decay=0.0)
     few = torch.randperm(len(answers))[: config.tilt_steps * config.rated_batch]

@@ -58,6 +58,16 @@ def test_a_liked_word_becomes_likelier_and_the_policy_comes_close_to_what_was_as
     assert float((after - before)[answers.mask_BT].mean()) > 0.5
 
 
+def test_answers_may_be_shorter_than_what_the_policy_is_held_to(
+    policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
+) -> None:
+    quick, short = replace(config, tilt_steps=2), Worths(worths.words_V, torch.zeros(6))
+    held = tilted.anchors(policy, quick)
+    assert int(held.mask_BT.sum(1).max()) > 6
+    bent = tilted.tilt(policy, answers, short, quick)
+    assert len(tilted.learn(policy, answers, held, bent, quick)) == 2
+
+
 def test_a_policy_stays_close_to_the_base_on_what_is_held_to_it(
     policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
 ) -> None:
