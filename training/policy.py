@@ -218,21 +218,16 @@ class Policy:
 
     def top(self, trunk_BTD: Tensor) -> Tensor:
         """Run the adapted part: what `trunk` returned to final hidden states BTD."""
-        hidden: Tensor = self._upper(inputs_embeds=trunk_BTD, use_cache=False).last_hidden_state
-        return hidden
+        return _through(self._upper, trunk_BTD)
 
     @torch.no_grad()
     def below_last(self, trunk_BTD: Tensor) -> Tensor:
         """Run the adapted part but for its last layer: to what `last` goes on from, BTD."""
-        if self._middle is None:
-            return trunk_BTD
-        hidden: Tensor = self._middle(inputs_embeds=trunk_BTD, use_cache=False).last_hidden_state
-        return hidden
+        return trunk_BTD if self._middle is None else _through(self._middle, trunk_BTD)
 
     def last(self, below_BTD: Tensor) -> Tensor:
         """Run the last layer: what `below_last` returned to final hidden states BTD."""
-        hidden: Tensor = self._last(inputs_embeds=below_BTD, use_cache=False).last_hidden_state
-        return hidden
+        return _through(self._last, below_BTD)
 
     @contextmanager
     def as_reference(self) -> Iterator[None]:
@@ -298,6 +293,11 @@ def _split(model: PreTrainedModel, cut: int, first: int = 0) -> tuple[nn.Module 
     lower.layers, lower.norm = body.layers[first:cut], nn.Identity()
     upper.layers = body.layers[cut:]
     return lower, upper
+
+
+def _through(view: nn.Module, hidden_BTD: Tensor) -> Tensor:
+    states_BTD: Tensor = view(inputs_embeds=hidden_BTD, use_cache=False).last_hidden_state
+    return states_BTD
 
 
 def _view(module: nn.Module) -> Any:  # noqa: ANN401 - attributes differ by architecture
