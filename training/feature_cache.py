@@ -21,6 +21,7 @@ from torch import Tensor
 from training.config import TrainingConfig
 from training.form import FORMS
 from training.kinds import KINDS
+from training.lexicon import LEXICON
 from training.policy import Policy
 from training.prompts import Turn
 from training.rollout import CHUNK, given
@@ -96,5 +97,6 @@ def _way(policy: Policy, config: TrainingConfig) -> str:
     words = weight.detach()[:PROBE]
     digest = hashlib.blake2b(words.float().cpu().numpy().tobytes(), digest_size=KEY_BYTES)
     digest.update(f"{policy.frozen} {words.dtype} {config.max_prompt} {config.max_answer}".encode())
-    digest.update(f"{KINDS} {FORMS}".encode())
+    told = {name: sorted(words) for name, words in LEXICON.items()}
+    digest.update(f"{KINDS} {told} {FORMS}".encode())
     return digest.hexdigest()

@@ -36,7 +36,7 @@ def fit(
         head = reward_head.fit(features, labels.followed_by(kept_back), caution)
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
-    metrics |= {"penalty": head.penalty, "wanted": list(head.wanted), "kind_gain": head.kind_gain}
+    metrics |= {"penalty": head.penalty, "wanted": list(head.wanted), "loud": head.loud}
     doubts = reward_head.spread_by_words(head, features if heldout.labels else seen)
     metrics["disputed"] = float(doubts.quantile(1 - DISPUTED))
     return head, metrics

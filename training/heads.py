@@ -65,7 +65,7 @@ def keep(file: Path, head: RewardHead, reading: Reading, told: Words | None = No
             "penalty": head.penalty,
             "caution": head.caution,
             "wanted": head.wanted,
-            "kind_gain": head.kind_gain,
+            "loud": head.loud,
         },
     }
     staging = file.with_suffix(".staging")
@@ -98,7 +98,7 @@ def load(file: Path) -> tuple[RewardHead, Reading]:
             penalty=told["penalty"],
             caution=told["caution"],
             wanted=tuple(told["wanted"]),
-            kind_gain=told["kind_gain"],
+            loud=told["loud"],
         )
         return head, Reading(**about["reading"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:

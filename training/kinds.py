@@ -1,9 +1,9 @@
-"""What kind of token each of a vocabulary's is: digits, a comma, the beginning of a word.
+"""What kind of token each of a vocabulary's is: digits, a comma, a short word, a word of doubt.
 
 A handful of ratings says little about any one word. Whether people like numbers, questions or short
-words shows much sooner once all tokens of a kind share a weight. Told by characters alone, so it
-holds in any script (style features in authorship attribution: Stamatatos 2009,
-doi:10.1002/asi.21001). Knows no answer and no rating.
+words shows much sooner once all tokens of a kind share a weight (style features in authorship
+attribution: Stamatatos 2009, doi:10.1002/asi.21001). Its spelling is told by characters alone, so it
+holds in any script; what it does by `training.lexicon`. Knows no answer and no rating.
 
 Shapes: V vocabulary, C kinds.
 """
@@ -13,6 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
+
+from training.lexicon import LEXICON, of_word
 
 MARKS = {
     "question": "?？؟",
@@ -24,7 +26,8 @@ MARKS = {
 }
 CATEGORIES = {"digit": ("N",), "bracket": ("Ps", "Pe"), "sign": ("Pd", "Po", "S")}
 """Beginnings of Unicode's categories; a sign is none of the marks."""
-KINDS = (*MARKS, *CATEGORIES, "line", "capital", "beginning", "inside", "letters", "foreign")
+SPELLING = (*MARKS, *CATEGORIES, "line", "capital", "beginning", "inside", "letters", "foreign")
+KINDS = (*SPELLING, *LEXICON)
 """What `of_text` returns."""
 SPACES = (" ", "Ġ", "▁")
 """How tokens are written that begin with a space."""
@@ -39,6 +42,7 @@ def of_text(text: str, *, spaced: bool) -> tuple[float, ...]:
     others = [c for c in text if not any(c in marks for marks in MARKS.values())]
     categories = [unicodedata.category(c) for c in others]
     sorts = [any(c.startswith(begun) for c in categories) for begun in CATEGORIES.values()]
+    begun = spaced or text[:1].isupper()  # else it may be a part of any word
     return (
         *map(float, marked),
         *map(float, sorts),
@@ -48,6 +52,7 @@ def of_text(text: str, *, spaced: bool) -> tuple[float, ...]:
         float(bool(letters) and not spaced),
         len(letters) / WORD,
         float(not text.isascii()),
+        *of_word(text if begun else ""),
     )
 
 

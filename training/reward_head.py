@@ -11,8 +11,9 @@ Knows features and what was said of them, not where either comes from.
    calibrate the head (Platt 1999): `training.selection`.
 3. What the form of an answer alone explains (its length, its markup) is taken out of the features,
    unless the ratings themselves show that people want it.
-4. Whether the kinds of tokens (digits, commas, short words) speak louder than single words is chosen
-   with the penalty: a few ratings show a liking for a way of writing long before one for words.
+4. Whether the kinds of tokens speak louder than single words, by spelling (digits, commas, short
+   words) or by what words do (hedge, thank, give reasons), is chosen with the penalty: a few ratings
+   show a liking for a way of writing long before one for words.
 
 Departure from the source article: the score is squashed, because an unbounded one ran to 2.25 on
 its 0..1 scale under PPO while the true score fell to 0.
@@ -29,7 +30,7 @@ from torch import Tensor
 from training.form import FORMS
 from training.layout import layout
 from training.ridge import TINY, Labels, by_conversation, solve, turned
-from training.selection import choose
+from training.selection import choose, gains
 
 MEMBERS = 8
 STATE_GAIN = 0.3
@@ -50,8 +51,8 @@ class RewardHead:
     caution: float = 0.0
     wanted: tuple[str, ...] = ()
     """The forms that people demonstrably want, or want avoided."""
-    kind_gain: float = 1.0
-    """How loud the kinds of tokens speak."""
+    loud: str | None = None
+    """The part of the kinds of tokens that speaks louder than words, if any."""
 
     def members(self, features_NF: Tensor) -> Tensor:
         """Return each member's score of each answer, NK."""
@@ -124,9 +125,10 @@ def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead
     scale_F[at.states] /= STATE_GAIN
     plain_NF = (features_NF - mean_F).div_(scale_F)
     wanted = [_clearly_wanted(plain_NF[:, i - len(FORMS)], labels) for i in range(len(FORMS))]
-    gain, choice = choose(plain_NF, labels, wanted)
-    scale_F[at.kinds] /= gain
-    plain_NF[:, at.kinds] *= gain
+    loud, choice = choose(plain_NF, labels, wanted)
+    gain_F = gains(len(scale_F), loud)
+    scale_F /= gain_F
+    plain_NF *= gain_F
     space = turned(plain_NF, wanted)
     factors_NK = by_conversation(labels.groups, MEMBERS)
     weight_FK, bias_K = solve(space, labels, choice.penalty, factors_NK)
@@ -138,7 +140,7 @@ def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead
         choice.penalty,
         caution,
         tuple(name for name, yes in zip(FORMS, wanted, strict=True) if yes),
-        gain,
+        loud,
     )
 
 

@@ -18,8 +18,10 @@ from training.ridge import STEPS, Labels, Space, losses, solve, turned
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Ridge penalties to choose from, on standardised features."""
-KIND_GAINS = (1.0, 8.0)
-"""How loud kinds of tokens may speak beside a word."""
+LOUD = (None, "spelling", "lexicon")
+"""The part of the kinds of tokens that may speak louder than words do, if any."""
+KIND_GAIN = 8.0
+"""How much louder."""
 FOLDS = 5
 SAMPLE = 2_048
 """Answers on which penalty and calibration are chosen; more make no difference to them."""
@@ -35,15 +37,22 @@ class Choice:
     shift: float
 
 
-def choose(plain_NF: Tensor, labels: Labels, wanted: list[bool]) -> tuple[float, Choice]:
-    """Return how loud the kinds of tokens should speak, and what is chosen with it."""
+def choose(plain_NF: Tensor, labels: Labels, wanted: list[bool]) -> tuple[str | None, Choice]:
+    """Return which of `LOUD` should speak louder, and what is chosen with it."""
     few_NF, some = _sample(plain_NF, labels)
     found = []
-    for gain in KIND_GAINS:
-        loud_NF = few_NF.clone()
-        loud_NF[:, layout(loud_NF.shape[1]).kinds] *= gain
-        found.append((gain, _best(turned(loud_NF, wanted), some)))
+    for loud in LOUD:
+        gain_F = gains(few_NF.shape[1], loud)
+        found.append((loud, _best(turned(few_NF * gain_F, wanted), some)))
     return min(found, key=lambda one: one[1].loss)
+
+
+def gains(size: int, loud: str | None) -> Tensor:
+    """Return how loud each of `size` features speaks, F, where one of `LOUD` does."""
+    gain_F = torch.ones(size)
+    if loud:
+        gain_F[getattr(layout(size), loud)] = KIND_GAIN
+    return gain_F
 
 
 def _best(space: Space, labels: Labels) -> Choice:

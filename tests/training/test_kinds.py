@@ -43,6 +43,12 @@ def test_words_are_told_by_their_beginning_and_length() -> None:
     assert "foreign" in named("é")
 
 
+def test_a_word_is_told_by_what_it_does_unless_it_may_be_a_part_of_another() -> None:
+    assert "hedging" in named("maybe", spaced=True)
+    assert "hedging" in named("Maybe")
+    assert "hedging" not in named("may")
+
+
 def test_a_vocabulary_s_tokens_have_the_kinds_of_their_texts(base: Base) -> None:
     kinds_VC = table(base.tokenizer, len(base.tokenizer) + 3)
     token = base.tokenizer.convert_tokens_to_ids("a")

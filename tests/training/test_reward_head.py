@@ -10,7 +10,6 @@ from training.kinds import KINDS
 from training.layout import layout
 from training.rankings import auc
 from training.reward_head import RewardHead, fit
-from training.selection import KIND_GAINS
 
 
 def test_a_head_ranks_answers_it_never_saw() -> None:
@@ -44,13 +43,15 @@ def test_a_state_speaks_more_softly_than_a_word_that_says_the_same() -> None:
     assert softer == pytest.approx(reward_head.STATE_GAIN**2, rel=0.05)
 
 
-def test_kinds_of_tokens_speak_louder_once_ratings_go_with_them() -> None:
+def test_the_kinds_of_tokens_that_ratings_go_with_speak_louder() -> None:
     generator = torch.Generator().manual_seed(2)
     features, by_word = drawn(40)
-    features[:, layout(FEATURES).kinds] = torch.randn(40, len(KINDS), generator=generator)
-    by_kind = (features[:, layout(FEATURES).kinds.start] > 0).float()
-    assert fit(features, labels(by_kind)).kind_gain == max(KIND_GAINS)
-    assert fit(features, labels(by_word)).kind_gain == min(KIND_GAINS)
+    at = layout(FEATURES)
+    features[:, at.kinds] = torch.randn(40, len(KINDS), generator=generator)
+    by_mark, by_use = ((features[:, part.start] > 0).float() for part in (at.spelling, at.lexicon))
+    assert fit(features, labels(by_word)).loud is None
+    assert fit(features, labels(by_mark)).loud == "spelling"
+    assert fit(features, labels(by_use)).loud == "lexicon"
 
 
 def test_scores_stay_between_0_and_1_however_far_from_the_data() -> None:
