@@ -140,7 +140,7 @@ class App:
             },
             theme=looks.theme(),
             css=looks.style(),
-            head=looks.scripts(),
+            head=looks.scripts(*looks.SCRIPTS),
             **QUIET,
         )
         return str(address)

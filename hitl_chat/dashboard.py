@@ -57,6 +57,7 @@ def mounted(service: Service, database: Database, owner: Owner, options: dict[st
         ssr_mode=False,
         theme=looks.theme(),
         css=looks.style("owner.css"),
+        head=looks.scripts("owner.js"),
         **options,
     )
 

@@ -17,7 +17,7 @@ SCRIPTS = (
     "answers.js",
     "status.js",
 )
-"""In this order: the later ones call the earlier ones."""
+"""The chat page's, in this order: the later ones call the earlier ones."""
 
 
 def theme() -> gr.themes.Base:
@@ -35,7 +35,7 @@ def style(*more: str) -> str:
     return "\n".join((ASSETS / name).read_text() for name in ("style.css", *more))
 
 
-def scripts() -> str:
-    """Return the chat page's scripts, for its head."""
-    together = "\n".join((ASSETS / name).read_text() for name in SCRIPTS)
+def scripts(*names: str) -> str:
+    """Return a page's scripts, for its head."""
+    together = "\n".join((ASSETS / name).read_text() for name in names)
     return f"<script>\n{together}</script>"

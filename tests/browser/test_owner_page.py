@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -27,7 +28,14 @@ TABS = {
     "Export": "#export",
 }
 """With what is seen once a tab is there."""
-REASONS = ["wins 31% of comparisons <b>only</b>", "distinct-2 fell to 0.61"]
+NAMES = "base|[0-9a-f]{8}|Latin|how|what|why|write|AUC"
+IN_CHINESE = dict(
+    zip(("反馈", "训练", "版本", "审阅", "评价者与偏差", "导出"), TABS.values(), strict=True)
+)
+REASONS = [
+    "Canary questions lost: <b>Which animal barks?</b>.",
+    "Distinct bigrams are 0.61x; at least 0.9.",
+]
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +45,7 @@ def owned(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with closing(server.database()) as database:
         database.write(lambda s: fill(s, 1_000, 400))
         person = Person(database)
-        person.rate(person.ask("Where is Lyon?", "In Spain")[0], -1, comment="Look at a map")
+        person.rate(person.ask("Where is Lyon?", "Nothing yet.")[0], -1, comment="Look at a map")
         database.write(refused_and_running)
         with database.read() as session:
             for adapter in adapters.versions(session):
@@ -50,7 +58,7 @@ def refused_and_running(s: Session) -> None:
     refused = cycles.open_cycle(s, 0)
     cycles.close(s, refused.id, "refused", verdict={"reasons": REASONS})
     running = cycles.open_cycle(s, 0)
-    cycles.advance(s, running.id, "fit", 0.5, "fitting on 40 answers")
+    cycles.advance(s, running.id, "fit", 0.5, "fitting the reward head on 40 labels")
 
 
 def owner_page(context: BrowserContext, server: Server) -> Page:
@@ -83,7 +91,9 @@ def page(browser: Browser, owned: Server) -> Iterator[Page]:
 
 def test_the_owner_sees_versions_cycles_and_reasons_and_rolls_back(page: Page) -> None:
     expect(page.locator("#liking")).to_contain_text("Feedback by day")
-    expect(page.locator("#running")).to_contain_text("fit, 50%. fitting on 40 answers")
+    expect(page.locator("#running")).to_contain_text(
+        "fit, 50%. fitting the reward head on 40 labels"
+    )
     expect(page.locator("#announced")).to_contain_text("training is in phase fit")
     expect(page.locator("#announced")).to_have_attribute("aria-live", "polite")
     open_tab(page, "Training")
@@ -184,6 +194,52 @@ def test_every_tab_fits_and_axe_finds_nothing_grave(
         assert axe.grave(page) == []
         assert too_small(page) == []
     context.close()
+
+
+def test_a_chinese_browser_gets_a_chinese_page(browser: Browser, owned: Server) -> None:
+    context = browser.new_context(locale="zh-CN", viewport={"width": 1440, "height": 1000})
+    page = context.new_page()
+    page.goto(f"{owned.url}/admin")
+    page.locator("input").first.fill("owner")
+    page.locator("input[type=password]").fill(PASSWORD)
+    page.locator("button", has_text="登录").click()
+    expect(page.locator("#liking svg").first).to_be_visible()
+    expect(page.locator("#owner-top h1")).to_have_text("主办者页面")
+    for name, there in IN_CHINESE.items():
+        page.get_by_role("tab", name=name, exact=True).click()
+        expect(page.locator(there).first).to_be_visible()
+        if name == "审阅":
+            page.locator("#queue label").first.click()
+            expect(page.locator("#context")).to_contain_text("评价记录")
+            expect(page.locator("#context .judged p")).to_have_text(
+                "Nothing yet."
+            )  # as it was said
+        assert english(page) == []
+    expect(page.get_by_label("数据集")).to_have_value(re.compile("^trl-preference:.*奖励训练器$"))
+    page.get_by_label("数据集").click()
+    page.get_by_role("option", name="parquet:同上,Parquet 格式").click()
+    with page.expect_download() as download:
+        page.locator("#export").click()
+    assert download.value.suggested_filename.endswith(".parquet")
+    context.close()
+
+
+def english(page: Page) -> list[str]:
+    """Texts that can be seen and begin with an English word, which is no name and no one's first word."""
+    texts = page.evaluate(
+        """() => {
+            const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+            const found = [];
+            while (walk.nextNode()) {
+                const { data, parentElement: at } = walk.currentNode;
+                if (at.checkVisibility() && !at.closest('script, style, .turn p')) found.push(data);
+            }
+            return found;
+        }"""
+    )
+    return [
+        text for text in texts if re.match("[A-Za-z]{2}", text) and not re.fullmatch(NAMES, text)
+    ]
 
 
 def too_small(page: Page) -> list[str]:
