@@ -20,16 +20,16 @@ from tests.tiny import build_model, publish_adapter
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[Postgres]:
+def postgresql() -> Iterator[Postgres]:
     """A PostgreSQL server, started when the first test asks for it."""
     with postgres.serving() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def shared(server: Postgres) -> str:
+def shared(postgresql: Postgres) -> str:
     """The address of a PostgreSQL database with this release's tables, and whatever is in them."""
-    address = server.fresh()
+    address = postgresql.fresh()
     with tempfile.TemporaryDirectory() as folder:
         Database.open(Home(Path(folder), address)).close()
     return address
@@ -43,7 +43,7 @@ def either(request: pytest.FixtureRequest) -> str:
     """Return the address that a fixture's parameter names: `sqlite` or `postgresql`, emptied."""
     if request.param == "sqlite":
         return ""
-    running, address = request.getfixturevalue("server"), request.getfixturevalue("shared")
+    running, address = request.getfixturevalue("postgresql"), request.getfixturevalue("shared")
     running.empty(address)
     return str(address)
 

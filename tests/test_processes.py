@@ -31,8 +31,8 @@ SIT = (
 
 
 @pytest.fixture
-def address(server: Postgres, shared: str) -> str:
-    server.empty(shared)
+def address(postgresql: Postgres, shared: str) -> str:
+    postgresql.empty(shared)
     return shared
 
 

@@ -9,6 +9,7 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 
 from storage.models import Feedback, Message
+from tests.conftest import either
 from tests.hitl_chat.calls import chat, rows
 from tests.server import Server
 
@@ -16,10 +17,13 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 PASSWORD = "let me in"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("api") / "data"
-    server = Server(folder, HITL_ADMIN_PASSWORD=PASSWORD, SCRIPTED_DELAY="0.03").start()
+    env = {"HITL_ADMIN_PASSWORD": PASSWORD, "HITL_DATABASE_URL": either(request)}
+    server = Server(folder, SCRIPTED_DELAY="0.03", **env).start()
     yield server
     assert server.end() == 0
 

@@ -121,7 +121,7 @@ def test_kill_9_in_a_migration_of_a_file_is_made_good_by_the_next_start(tmp_path
 
 
 def test_kill_9_in_a_migration_on_a_server_is_made_good_by_the_next_start(
-    server: Postgres, tmp_path: Path
+    postgresql: Postgres, tmp_path: Path
 ) -> None:
     migrations = tmp_path / "first"
     shutil.copytree(schema.MIGRATIONS, migrations)
@@ -129,7 +129,7 @@ def test_kill_9_in_a_migration_on_a_server_is_made_good_by_the_next_start(
         later.unlink()
 
     def first() -> Home:
-        home = Home(tmp_path, server.fresh())
+        home = Home(tmp_path, postgresql.fresh())
         schema.migrate(migrator(home), None, migrations)
         with migrator(home).begin() as connection:
             for line in filter(str.strip, FIRST.split(";")):

@@ -20,9 +20,9 @@ from tests.storage.people import Person
 
 
 @pytest.fixture
-def address(server: Postgres, shared: str) -> str:
+def address(postgresql: Postgres, shared: str) -> str:
     """SQLite has claims of its own."""
-    server.empty(shared)
+    postgresql.empty(shared)
     return shared
 
 
@@ -41,8 +41,8 @@ def test_the_migrations_make_what_the_models_say(home: Home, database: Database)
         assert compare_metadata(context, Base.metadata) == []
 
 
-def test_processes_that_start_together_migrate_once(server: Postgres, home: Home) -> None:
-    fresh = Home(home.folder, server.fresh())
+def test_processes_that_start_together_migrate_once(postgresql: Postgres, home: Home) -> None:
+    fresh = Home(home.folder, postgresql.fresh())
     with ThreadPoolExecutor(4) as pool:
         databases = list(pool.map(lambda _: Database.open(fresh), range(4)))
     for database in databases:
@@ -92,22 +92,22 @@ def test_a_reader_can_not_write(database: Database) -> None:
         session.execute(text("DELETE FROM raters"))
 
 
-def test_after_the_server_hung_up_both_go_on(server: Postgres, database: Database) -> None:
+def test_after_the_server_hung_up_both_go_on(postgresql: Postgres, database: Database) -> None:
     database.write(conversations.add_rater)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Rater)) == 1
-    server.hang_up()
+    postgresql.hang_up()
     database.write(conversations.add_rater)
     with database.read() as session:
         assert session.scalar(select(func.count()).select_from(Rater)) == 2
 
 
 def test_a_change_during_which_the_server_hangs_up_is_not_acknowledged(
-    server: Postgres, database: Database
+    postgresql: Postgres, database: Database
 ) -> None:
     def lose(s: Session) -> None:
         conversations.add_rater(s)
-        server.hang_up()
+        postgresql.hang_up()
 
     with pytest.raises((DatabaseBusy, DBAPIError)):
         database.write(lose)
@@ -126,13 +126,13 @@ def test_an_answer_may_hold_what_postgresql_takes_in_no_text(database: Database)
 
 
 def test_times_come_back_as_utc_whatever_zone_the_server_has(
-    server: Postgres, home: Home, database: Database
+    postgresql: Postgres, home: Home, database: Database
 ) -> None:
     noon = datetime(2026, 7, 1, 12, tzinfo=timezone(timedelta(hours=2)))
     with postgres.make_engine(make_url(home.database_url), postgres.MIGRATOR).begin() as connection:
         name = connection.scalar(text("SELECT current_database()"))
         connection.exec_driver_sql(f"ALTER DATABASE {name} SET timezone = 'Asia/Tokyo'")
-    server.hang_up()
+    postgresql.hang_up()
     rater = database.write(lambda s: _rater_of(s, noon))
     with database.read() as session:
         assert session.scalar(text("SHOW timezone")) == "Asia/Tokyo"
@@ -160,9 +160,9 @@ def test_one_process_trains_and_others_see_it(database: Database, other: Databas
         pass
 
 
-def test_who_lost_the_seat_hears_of_it(server: Postgres, database: Database) -> None:
+def test_who_lost_the_seat_hears_of_it(postgresql: Postgres, database: Database) -> None:
     with database.seat() as check:
         check()
-        server.hang_up()
+        postgresql.hang_up()
         with pytest.raises(DBAPIError), database.seat():
             check()

@@ -138,7 +138,7 @@ def test_two_trainers_never_work_on_one_folder(env: dict[str, str], home: Home) 
 
 
 def test_two_trainers_never_work_on_one_shared_database(
-    env: dict[str, str], server: Postgres, shared: str, tmp_path: Path
+    env: dict[str, str], postgresql: Postgres, shared: str, tmp_path: Path
 ) -> None:
     """Not even with data folders of their own."""
     with closing(Database.open(Home(tmp_path / "mine", shared))) as database, database.seat():
