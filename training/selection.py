@@ -23,7 +23,7 @@ LOUD = (None, "spelling", "lexicon")
 KIND_GAIN = 8.0
 """How much louder."""
 FOLDS = 5
-SAMPLE = 2_048
+SAMPLE = 1_024
 """Answers on which penalty and calibration are chosen; more make no difference to them."""
 
 
