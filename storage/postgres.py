@@ -19,6 +19,7 @@ CHANGES, TRAINER = 0x48495401, 0x48495402
 """Advisory locks, of one database each: the line of changes, and the trainer's seat."""
 
 SESSION = {
+    "timezone": "UTC",  # days are counted by it, as on SQLite, whatever the server's is
     "idle_in_transaction_session_timeout": "30s",
     # The locks of a machine that vanished are free after a minute, not after two hours.
     "tcp_keepalives_idle": "30",
