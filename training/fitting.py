@@ -36,7 +36,8 @@ def fit(
         head = reward_head.fit(features, labels.followed_by(kept_back), caution)
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
-    metrics |= {"penalty": head.penalty, "wanted": list(head.wanted), "loud": head.loud}
+    metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
+    metrics["leading"] = reward_head.leading(head)
     doubts = reward_head.spread_by_words(head, features if heldout.labels else seen)
     metrics["disputed"] = float(doubts.quantile(1 - DISPUTED))
     return head, metrics

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from training.doubt import KEPT, TOKENIZER, WORDS
+from training.kinds import KINDS
 from training.policy import Base
 from training.reward_head import RewardHead
 from training.worths import by_member
@@ -65,8 +66,8 @@ def keep(file: Path, head: RewardHead, reading: Reading, told: Words | None = No
             "penalty": head.penalty,
             "caution": head.caution,
             "wanted": head.wanted,
-            "loud": head.loud,
         },
+        "kinds": KINDS,
     }
     staging = file.with_suffix(".staging")
     tensors = {name: getattr(head, name).contiguous() for name in TENSORS}
@@ -92,14 +93,19 @@ def load(file: Path) -> tuple[RewardHead, Reading]:
         with safe_open(file, framework="pt") as stored:
             about: dict[str, Any] = json.loads(stored.metadata()[KEPT])
             tensors = {name: stored.get_tensor(name) for name in TENSORS}
-        told = about["head"]
+        told = _of_this_release(about)["head"]
         head = RewardHead(
             **tensors,
             penalty=told["penalty"],
             caution=told["caution"],
             wanted=tuple(told["wanted"]),
-            loud=told["loud"],
         )
         return head, Reading(**about["reading"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
         raise NoHead(f"{file} can't be read ({error}). The next training writes it anew.") from None
+
+
+def _of_this_release(about: dict[str, Any]) -> dict[str, Any]:
+    if about["kinds"] != list(KINDS):
+        raise ValueError("it goes by other kinds of tokens than this release")
+    return about

@@ -101,6 +101,55 @@ LEXICON: dict[str, frozenset[str]] = {
         "sourcing": (
             "according research study studies scientists evidence experts report data found shows"
         ),
+        "articles": "the a an",
+        "placing": "of in on at by for from with to into over under through between",
+        "joining": "and or",
+        "pointing": "it its this that these those there",
+        "auxiliary": "be been being has have do does did",
+        "nature": (
+            "tree trees plant plants flower flowers forest ocean sea river lake mountain "
+            "mountains sky sun moon star stars rain snow wind water animal animals bird birds "
+            "fish dog cat earth leaf leaves garden soil wild"
+        ),
+        "people": (
+            "people person man woman men women child children family mother father parents friend "
+            "friends boy girl community society human humans baby brother sister team"
+        ),
+        "food": (
+            "food eat eating drink cook cooking meal bread meat fruit vegetables milk sugar salt "
+            "coffee tea cheese rice soup butter cup taste kitchen recipe"
+        ),
+        "body": (
+            "body health healthy heart blood brain skin eyes hand hands head hair muscle muscles "
+            "bone bones sleep disease doctor medicine exercise breath"
+        ),
+        "work": (
+            "work job business company money pay cost price market buy sell bank skill skills "
+            "project goal goals manage plan plans office career"
+        ),
+        "knowledge": (
+            "science theory system process energy technology computer data machine information "
+            "history school book books student students language mathematics physics program"
+        ),
+        "place": (
+            "place places city country world town street building house home room travel park "
+            "road island land north south east west"
+        ),
+        "feeling": (
+            "feel feels feeling feelings emotion emotions happiness sadness anger emotional mood "
+            "grief excitement"
+        ),
+        "moving": (
+            "go goes going walk run move moves moving come comes travel fly jump fall rise push "
+            "pull"
+        ),
+        "saying": (
+            "say says said tell tells told speak talk ask asks answer call write writes written "
+            "read story word words sentence"
+        ),
+        "size": (
+            "big small large huge tiny little long short high low deep wide tall great thin thick"
+        ),
     }.items()
 }
 

@@ -11,9 +11,9 @@ Knows features and what was said of them, not where either comes from.
    calibrate the head (Platt 1999): `training.selection`.
 3. What the form of an answer alone explains (its length, its markup) is taken out of the features,
    unless the ratings themselves show that people want it.
-4. Whether the kinds of tokens speak louder than single words, by spelling (digits, commas, short
-   words) or by what words do (hedge, thank, give reasons), is chosen with the penalty: a few ratings
-   show a liking for a way of writing long before one for words.
+4. Each kind of token (digits, commas, short words; words that hedge, thank, give reasons) speaks as
+   loud as makes what people said likeliest, `training.relevance`: a few ratings show a liking for a
+   way of writing long before one for words.
 
 Departure from the source article: the score is squashed, because an unbounded one ran to 2.25 on
 its 0..1 scale under PPO while the true score fell to 0.
@@ -28,13 +28,17 @@ import torch
 from torch import Tensor
 
 from training.form import FORMS
+from training.kinds import KINDS
 from training.layout import layout
-from training.ridge import TINY, Labels, by_conversation, solve, turned
-from training.selection import choose, gains
+from training.relevance import relevance
+from training.ridge import TINY, Labels, by_conversation, solve, space_of
+from training.selection import choose
 
 MEMBERS = 8
 STATE_GAIN = 0.3
 """How loud a hidden state speaks beside a word: few ratings tell more of words (docs/tried.md)."""
+LEADING = 5
+"""Kinds of tokens that people are told about."""
 CLEARLY = 2.0
 """Standard errors from 0 at which people are taken to want a form: 1 in 20 by chance alone."""
 
@@ -51,8 +55,6 @@ class RewardHead:
     caution: float = 0.0
     wanted: tuple[str, ...] = ()
     """The forms that people demonstrably want, or want avoided."""
-    loud: str | None = None
-    """The part of the kinds of tokens that speaks louder than words, if any."""
 
     def members(self, features_NF: Tensor) -> Tensor:
         """Return each member's score of each answer, NK."""
@@ -113,6 +115,13 @@ def spread_by_words(head: RewardHead, features_NF: Tensor) -> Tensor:
     return spread(head.members(average_NF))
 
 
+def leading(head: RewardHead) -> dict[str, float]:
+    """Return the kinds of tokens that move scores most, and by how much a usual change moves a logit."""
+    worth_C = head.weight_FK[layout(len(head.scale_F)).kinds].mean(1)
+    most = worth_C.abs().argsort(descending=True)[:LEADING].tolist()
+    return {KINDS[place]: round(float(worth_C[place]), 3) for place in most}
+
+
 def _apart_from_0(values: Tensor) -> Tensor:
     return torch.where(values.abs() < TINY, torch.full_like(values, TINY), values)
 
@@ -125,13 +134,10 @@ def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead
     scale_F[at.states] /= STATE_GAIN
     plain_NF = (features_NF - mean_F).div_(scale_F)
     wanted = [_clearly_wanted(plain_NF[:, i - len(FORMS)], labels) for i in range(len(FORMS))]
-    loud, choice = choose(plain_NF, labels, wanted)
-    gain_F = gains(len(scale_F), loud)
-    scale_F /= gain_F
-    plain_NF *= gain_F
-    space = turned(plain_NF, wanted)
+    choice, space = choose(plain_NF, labels, wanted), space_of(plain_NF, wanted)
+    gain_KF = relevance(space, labels).expand(MEMBERS, -1)
     factors_NK = by_conversation(labels.groups, MEMBERS)
-    weight_FK, bias_K = solve(space, labels, choice.penalty, factors_NK)
+    weight_FK, bias_K = solve(space, labels, choice.penalty, factors_NK, gain_KF)
     return RewardHead(
         mean_F,
         scale_F,
@@ -140,7 +146,6 @@ def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead
         choice.penalty,
         caution,
         tuple(name for name, yes in zip(FORMS, wanted, strict=True) if yes),
-        loud,
     )
 
 

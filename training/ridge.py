@@ -4,11 +4,11 @@ Ratings pull by squared error of squashed logits, pairs by the Bradley-Terry lik
 Terry 1952; Stiennon et al. 2020, arXiv:2009.01325). Knows neither which penalty is right nor what
 becomes of a solution.
 
-Shapes: N answers, F features of which the last are the form, R directions, K solutions.
+Shapes: N answers, F features of which the last S are the form, K solutions.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -38,6 +38,18 @@ class Labels:
     pair_weights: Tensor
     groups: list[str]  # one for each feature row
 
+    def within(self, some_N: Tensor) -> "Labels":
+        """Return what was said of some of the feature rows alone, which keep their numbers."""
+        rows, pairs = some_N[self.rows], some_N[self.pairs].all(1)
+        return replace(
+            self,
+            targets=self.targets[rows],
+            weights=self.weights[rows],
+            rows=self.rows[rows],
+            pairs=self.pairs[pairs],
+            pair_weights=self.pair_weights[pairs],
+        )
+
     def followed_by(self, other: "Labels") -> "Labels":
         """Return the labels of both, whose feature rows follow each other."""
         after = len(self.groups)
@@ -53,30 +65,36 @@ class Labels:
 
 @dataclass(frozen=True)
 class Space:
-    """Standardised features, and the directions R in which weights are looked for."""
+    """Standardised features, out of which the forms that nobody wants are regressed."""
 
     plain_NF: Tensor
-    back_FR: Tensor
+    explained_SF: Tensor
+    """What the unwanted forms explain of all other features."""
+    gain_F: Tensor
+    """How loud each feature speaks beside the others, before anything was said."""
+
+    def cleared(self, rows: Tensor) -> Tensor:
+        """Return the features of some answers without what unwanted forms explain."""
+        plain = self.plain_NF[rows]
+        return plain - plain[:, -len(FORMS) :] @ self.explained_SF
+
+    def told_back(self, weight_KF: Tensor) -> Tensor:
+        """Return weights on plain features that say what `weight_KF` says on cleared ones."""
+        forms = weight_KF @ self.explained_SF.T
+        return torch.cat([weight_KF[:, : -len(FORMS)], weight_KF[:, -len(FORMS) :] - forms], 1)
 
 
-def turned(plain_NF: Tensor, wanted: list[bool]) -> Space:
-    """Return the space that the members are fitted in.
-
-    Forms that nobody wants are regressed out of the other features. Few answers span few
-    directions: no more are left then, which changes no ridge solution and makes it much cheaper.
-    """
-    number, size = plain_NF.shape
-    first, keep = size - len(FORMS), torch.tensor(wanted)
-    unwanted_NS = plain_NF[:, first:] * ~keep
+def space_of(plain_NF: Tensor, wanted: list[bool]) -> Space:
+    """Return the space that solutions are looked for in, by which forms people want."""
+    size, keep_S = plain_NF.shape[1], torch.tensor(wanted)
+    first = size - len(FORMS)
+    unwanted_NS = plain_NF[:, first:] * ~keep_S
     inner_SS = torch.linalg.pinv(unwanted_NS.T @ unwanted_NS, hermitian=True)
-    back_FF = torch.eye(size)
-    back_FF[first:, :first] = -inner_SS @ (unwanted_NS.T @ plain_NF[:, :first])
-    back_FF[first:, first:] = torch.diag(keep * FORM_GAIN)
-    back_FF /= math.sqrt(size)
-    if number >= size:
-        return Space(plain_NF, back_FF)
-    _, _, turn_RF = torch.linalg.svd(plain_NF @ back_FF, full_matrices=False)
-    return Space(plain_NF, back_FF @ turn_RF.T)
+    explained_SF = torch.zeros(len(FORMS), size)
+    explained_SF[:, :first] = inner_SS @ (unwanted_NS.T @ plain_NF[:, :first])
+    gain_F = torch.ones(size)
+    gain_F[first:] = keep_S * FORM_GAIN
+    return Space(plain_NF, explained_SF, gain_F / math.sqrt(size))
 
 
 def by_conversation(groups: list[str], members: int) -> Tensor:
@@ -87,30 +105,33 @@ def by_conversation(groups: list[str], members: int) -> Tensor:
 
 
 def solve(
-    space: Space, labels: Labels, penalty: float, factors_NK: Tensor
+    space: Space, labels: Labels, penalty: float, factors_NK: Tensor, gain_KF: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Fit K ridge solutions FK side by side, each to rows weighed by its column of factors."""
-    members = factors_NK.shape[1]
-    weight_KR = torch.zeros(members, space.back_FR.shape[1], requires_grad=True)
-    bias_K = torch.zeros(members, requires_grad=True)
+    """Fit K ridge solutions FK side by side, each to rows weighed by its column of factors.
+
+    Each has gains of its own, besides those of the space.
+    """
     number, size = space.plain_NF.shape
+    gain_KF = gain_KF * space.gain_F
+    weight_KF = torch.zeros_like(gain_KF, requires_grad=True)
+    bias_K = torch.zeros(len(gain_KF), requires_grad=True)
     steps = STEPS if number < size else STEPS_OF_MANY
     optimiser = torch.optim.LBFGS(
-        [weight_KR, bias_K], max_iter=steps, line_search_fn="strong_wolfe"
+        [weight_KF, bias_K], max_iter=steps, line_search_fn="strong_wolfe"
     )
     told = len(labels.rows) + 2 * len(labels.pairs)
 
     def closure() -> Tensor:
         optimiser.zero_grad()
         # Members first, as a linear layer has it: else gradients take a CPU ten times as long.
-        logits_NK = linear(space.plain_NF, linear(weight_KR, space.back_FR), bias_K)
-        losses_K = losses(logits_NK, labels, factors_NK)
-        loss = losses_K.sum() + penalty * weight_KR.square().sum() / told
+        plain_KF = space.told_back(weight_KF * gain_KF)
+        losses_K = losses(linear(space.plain_NF, plain_KF, bias_K), labels, factors_NK)
+        loss = losses_K.sum() + penalty * weight_KF.square().sum() / told
         loss.backward()
         return loss
 
     optimiser.step(closure)
-    return space.back_FR @ weight_KR.detach().T, bias_K.detach()
+    return space.told_back(weight_KF.detach() * gain_KF).T, bias_K.detach()
 
 
 def losses(logits_NK: Tensor, labels: Labels, factors_NK: Tensor) -> Tensor:

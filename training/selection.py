@@ -1,4 +1,4 @@
-"""What is chosen by unseen conversations: penalty and loudness of a fit, and what calibrates it.
+"""What is chosen by unseen conversations: the penalty of a fit, and what calibrates it.
 
 Folds hold whole conversations, so that nobody's view foretells itself. Knows features and what was
 said of them, not the head that comes of it.
@@ -7,21 +7,17 @@ Shapes: N answers, F features, K folds.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from training.layout import layout
-from training.ridge import STEPS, Labels, Space, losses, solve, turned
+from training.relevance import relevance
+from training.ridge import STEPS, Labels, losses, solve, space_of
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Ridge penalties to choose from, on standardised features."""
-LOUD = (None, "spelling", "lexicon")
-"""The part of the kinds of tokens that may speak louder than words do, if any."""
-KIND_GAIN = 8.0
-"""How much louder."""
 FOLDS = 5
 SAMPLE = 1_024
 """Answers on which penalty and calibration are chosen; more make no difference to them."""
@@ -29,45 +25,29 @@ SAMPLE = 1_024
 
 @dataclass(frozen=True)
 class Choice:
-    """What predicts unseen conversations best, how well (less is better), and what calibrates it."""
+    """The penalty that predicts unseen conversations best, and what calibrates its logits."""
 
-    loss: float
     penalty: float
     slope: float
     shift: float
 
 
-def choose(plain_NF: Tensor, labels: Labels, wanted: list[bool]) -> tuple[str | None, Choice]:
-    """Return which of `LOUD` should speak louder, and what is chosen with it."""
+def choose(plain_NF: Tensor, labels: Labels, wanted: list[bool]) -> Choice:
+    """Return what predicts best those conversations that neither weights nor gains were fitted to."""
     few_NF, some = _sample(plain_NF, labels)
-    found = []
-    for loud in LOUD:
-        gain_F = gains(few_NF.shape[1], loud)
-        found.append((loud, _best(turned(few_NF * gain_F, wanted), some)))
-    return min(found, key=lambda one: one[1].loss)
-
-
-def gains(size: int, loud: str | None) -> Tensor:
-    """Return how loud each of `size` features speaks, F, where one of `LOUD` does."""
-    gain_F = torch.ones(size)
-    if loud:
-        gain_F[getattr(layout(size), loud)] = KIND_GAIN
-    return gain_F
-
-
-def _best(space: Space, labels: Labels) -> Choice:
-    """Return the best ridge penalty, and what calibrates the logits it gives."""
-    names = {name: place % FOLDS for place, name in enumerate(sorted(set(labels.groups)))}
-    fold_N = torch.tensor([names[group] for group in labels.groups])
-    inside_NK = (fold_N[:, None] != torch.arange(FOLDS)).float()
+    space = space_of(few_NF, wanted)
+    names = {name: place % FOLDS for place, name in enumerate(sorted(set(some.groups)))}
+    fold_N = torch.tensor([names[group] for group in some.groups])
+    inside_NK = fold_N[:, None] != torch.arange(FOLDS)
+    gain_KF = torch.stack([relevance(space, some.within(inside_N)) for inside_N in inside_NK.T])
     best, logits_N = (math.inf, PENALTIES[0]), torch.zeros(len(fold_N))
     for penalty in PENALTIES:
-        weight_FK, bias_K = solve(space, labels, penalty, inside_NK)
-        unseen_N = ((space.plain_NF @ weight_FK + bias_K) * (1 - inside_NK)).sum(1)
-        loss = float(losses(unseen_N[:, None], labels, torch.ones_like(unseen_N)[:, None]))
+        weight_FK, bias_K = solve(space, some, penalty, inside_NK.float(), gain_KF)
+        unseen_N = ((few_NF @ weight_FK + bias_K) * ~inside_NK).sum(1)
+        loss = float(losses(unseen_N[:, None], some, torch.ones_like(unseen_N)[:, None]))
         if loss < best[0]:
             best, logits_N = (loss, penalty), unseen_N
-    return Choice(*best, *_calibrate(logits_N[labels.rows], labels))
+    return Choice(best[1], *_calibrate(logits_N[some.rows], some))
 
 
 def _sample(plain_NF: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
@@ -77,15 +57,12 @@ def _sample(plain_NF: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
     keep_N = torch.zeros(len(plain_NF), dtype=torch.bool)
     keep_N[labels.rows[_some(len(labels.rows))]] = True
     keep_N[labels.pairs[_some(len(labels.pairs))].flatten()] = True
-    rows, pairs = keep_N[labels.rows], keep_N[labels.pairs].all(1)
-    place_N = keep_N.cumsum(0) - 1
-    return plain_NF[keep_N], Labels(
-        labels.targets[rows],
-        labels.weights[rows],
-        place_N[labels.rows[rows]],
-        place_N[labels.pairs[pairs]],
-        labels.pair_weights[pairs],
-        [group for group, kept in zip(labels.groups, keep_N.tolist(), strict=True) if kept],
+    kept, place_N = labels.within(keep_N), keep_N.cumsum(0) - 1
+    return plain_NF[keep_N], replace(
+        kept,
+        rows=place_N[kept.rows],
+        pairs=place_N[kept.pairs],
+        groups=[group for group, keep in zip(labels.groups, keep_N.tolist(), strict=True) if keep],
     )
 
 

@@ -6,6 +6,7 @@ import torch
 from storage.home import Home
 from training import heads
 from training.heads import NoHead, Reading
+from training.kinds import KINDS
 from training.reward_head import RewardHead
 
 READING = Reading("tiny", frozen=1, max_prompt=16, max_answer=8, cycle=3)
@@ -47,3 +48,12 @@ def test_no_head_and_a_broken_one_are_told_apart_in_one_line(tmp_path: Path) -> 
     (tmp_path / "head.safetensors").write_bytes(b"half a file")
     with pytest.raises(NoHead, match="can't be read"):
         heads.load(tmp_path / "head.safetensors")
+
+
+def test_a_head_that_goes_by_other_kinds_of_tokens_is_not_asked(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heads.keep(home.head, drawn(), READING)
+    monkeypatch.setattr(heads, "KINDS", KINDS[1:])
+    with pytest.raises(NoHead, match="other kinds of tokens"):
+        heads.load(home.head)

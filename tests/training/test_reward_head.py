@@ -9,7 +9,7 @@ from training.form import FORMS
 from training.kinds import KINDS
 from training.layout import layout
 from training.rankings import auc
-from training.reward_head import RewardHead, fit
+from training.reward_head import RewardHead, fit, leading
 
 
 def test_a_head_ranks_answers_it_never_saw() -> None:
@@ -43,15 +43,15 @@ def test_a_state_speaks_more_softly_than_a_word_that_says_the_same() -> None:
     assert softer == pytest.approx(reward_head.STATE_GAIN**2, rel=0.05)
 
 
-def test_the_kinds_of_tokens_that_ratings_go_with_speak_louder() -> None:
-    generator = torch.Generator().manual_seed(2)
-    features, by_word = drawn(40)
-    at = layout(FEATURES)
-    features[:, at.kinds] = torch.randn(40, len(KINDS), generator=generator)
-    by_mark, by_use = ((features[:, part.start] > 0).float() for part in (at.spelling, at.lexicon))
-    assert fit(features, labels(by_word)).loud is None
-    assert fit(features, labels(by_mark)).loud == "spelling"
-    assert fit(features, labels(by_use)).loud == "lexicon"
+def test_the_kind_of_token_that_people_go_by_leads() -> None:
+    features, _ = drawn(32)
+    kinds = layout(FEATURES).kinds
+    features[:, kinds] = torch.randn(32, len(KINDS), generator=torch.Generator().manual_seed(2))
+    for name in ("question", "hedging"):
+        place = kinds.start + KINDS.index(name)
+        told = leading(fit(features, labels((features[:, place] < 0).float())))
+        assert next(iter(told)) == name
+        assert told[name] < 0
 
 
 def test_scores_stay_between_0_and_1_however_far_from_the_data() -> None:
