@@ -98,12 +98,22 @@ def cycles(recent: Sequence[Cycle]) -> str:
 def rewards(recent: Sequence[Cycle]) -> str:
     """Return how well each retrained reward head told liked from disliked held-out answers."""
     rows = [
-        (c.id, *(figure((c.reward or {}).get(name)) for name in REWARD_FIGURES), figures(c.ppo))
+        (
+            c.id,
+            *(figure(c.reward.get(name)) for name in REWARD_FIGURES),
+            _goes_by(c.reward.get("leading") or {}),
+            figures(c.ppo),
+        )
         for c in recent
         if c.reward
     ]
     names = [name.replace("_", " ") for name in REWARD_FIGURES]
-    return table("Reward head, on held-out feedback", ("Cycle", *names, "update"), rows)
+    return table("Reward head, on held-out feedback", ("Cycle", *names, "goes by", "update"), rows)
+
+
+def _goes_by(leading: Mapping[str, float]) -> str:
+    """Return the kinds of tokens that a head likes and dislikes most, most of all first."""
+    return ", ".join(f"{'+' if worth > 0 else '−'} {kind}" for kind, worth in leading.items())
 
 
 def exams(update: Mapping[str, Any]) -> str:

@@ -37,8 +37,8 @@ from training.selection import choose
 MEMBERS = 8
 STATE_GAIN = 0.3
 """How loud a hidden state speaks beside a word: few ratings tell more of words (docs/tried.md)."""
-LEADING = 5
-"""Kinds of tokens that people are told about."""
+LEADING, LED = 5, 0.1
+"""Kinds of tokens that people are told about at most, and the least of them beside the first."""
 CLEARLY = 2.0
 """Standard errors from 0 at which people are taken to want a form: 1 in 20 by chance alone."""
 
@@ -116,10 +116,11 @@ def spread_by_words(head: RewardHead, features_NF: Tensor) -> Tensor:
 
 
 def leading(head: RewardHead) -> dict[str, float]:
-    """Return the kinds of tokens that move scores most, and by how much a usual change moves a logit."""
+    """Return the kinds of tokens that move scores most: by how much a usual change moves a logit."""
     worth_C = head.weight_FK[layout(len(head.scale_F)).kinds].mean(1)
-    most = worth_C.abs().argsort(descending=True)[:LEADING].tolist()
-    return {KINDS[place]: round(float(worth_C[place]), 3) for place in most}
+    most = worth_C.abs().argsort(descending=True)[:LEADING]
+    told = worth_C[most].abs() >= LED * worth_C.abs().max()
+    return {KINDS[place]: round(float(worth_C[place]), 3) for place in most[told].tolist()}
 
 
 def _apart_from_0(values: Tensor) -> Tensor:

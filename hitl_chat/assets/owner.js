@@ -24,7 +24,7 @@
 
     'Reward head, on held-out feedback': '奖励模型,在留出的反馈上', 'Reward head: foretold and liked': '奖励模型:预测与实际喜欢',
     'Implicit signals: foretold and liked': '隐式信号:预测与实际喜欢', 'foretold to be liked': '预测会被喜欢', 'Foretold to be liked': '预测会被喜欢', 'Were liked, 90% interval': '实际喜欢,90% 区间',
-    'auc': 'AUC', 'accuracy': '准确率', 'precision': '精确率', 'recall': '召回率', 'f1': 'F1', 'pair accuracy': '成对准确率', 'cycle': '轮次', 'cycle {n}': '第 {n} 轮',
+    'auc': 'AUC', 'accuracy': '准确率', 'precision': '精确率', 'recall': '召回率', 'f1': 'F1', 'pair accuracy': '成对准确率', 'goes by': '依据', 'cycle': '轮次', 'cycle {n}': '第 {n} 轮',
     'Implicit signals: no training has seen any yet.': '隐式信号:还没有训练见过。', 'Implicit signals: {n} ratings beside them say too little: not used yet.': '隐式信号:同时有的评价只有 {n} 条,说明不了什么:尚未使用。',
     'Implicit signals: AUC {auc} ({low} to {high}) against {n} ratings: {~used}.': '隐式信号:与 {n} 条评价相比 AUC {auc}({low} 至 {high}):{used}。', 'used': '已使用', 'not used yet': '尚未使用',
     'Cycles': '训练轮次', 'Cycle': '轮次', 'Result': '结果', 'Why': '原因', 'Ended': '结束于', 'promoted': '已上线', 'refused': '被拒绝', 'failed': '失败', 'skipped': '跳过', 'interrupted': '中断', 'running': '进行中',

@@ -71,6 +71,11 @@ def test_cycles_without_a_reward_head_are_left_out_of_its_table() -> None:
     assert "<td" in tables.rewards([cycle(reward={"auc": 0.5})])
 
 
+def test_a_head_tells_which_kinds_of_tokens_it_goes_by() -> None:
+    told = cycle(reward={"auc": 0.5, "leading": {"addressing": 1.63, "formal": -0.2}})
+    assert "+ addressing, − formal" in tables.rewards([told])
+
+
 def test_the_owner_is_told_how_far_signals_can_be_trusted() -> None:
     assert "AUC 0.71 (0.58 to 0.82) against 43 ratings: used." in tables.trust(IMPLICIT)
     assert "against 43 ratings: not used yet." in tables.trust({**IMPLICIT, "trusted": False})
