@@ -26,8 +26,8 @@ MARKS = {
 }
 CATEGORIES = {"digit": ("N",), "bracket": ("Ps", "Pe"), "sign": ("Pd", "Po", "S")}
 """Beginnings of Unicode's categories; a sign is none of the marks."""
-SPELLING = (*MARKS, *CATEGORIES, "line", "capital", "beginning", "inside", "letters", "foreign")
-KINDS = (*SPELLING, *LEXICON)
+OTHERS = ("line", "capital", "beginning", "inside", "letters", "foreign")
+KINDS = (*MARKS, *CATEGORIES, *OTHERS, *LEXICON)
 """What `of_text` returns."""
 SPACES = (" ", "Ġ", "▁")
 """How tokens are written that begin with a space."""
