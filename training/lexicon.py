@@ -1,11 +1,11 @@
-"""What a word does in an answer: it hedges, thanks, gives a reason, speaks to whoever reads.
+"""What a word does in an answer, or speaks of: it hedges, thanks, gives a reason; it names food.
 
 A handful of ratings says little about any one word, and much sooner something about a way of writing.
 Embeddings know that words mean the same, hardly that they do the same. So words are told apart by what
 they do, as studies of style have it: what writers do with their readers (Hyland 2005, Metadiscourse),
 courtesy (Danescu-Niculescu-Mizil et al. 2013, arXiv:1306.6078), and the word counts of psychology
-(Tausczik and Pennebaker 2010, doi:10.1177/0261927X09351676). English alone; a word may do several
-things. Knows no answer and no rating.
+(Tausczik and Pennebaker 2010, doi:10.1177/0261927X09351676), whose topics and function words follow.
+English alone; a word may do several things. Knows no answer and no rating.
 """
 
 LEXICON: dict[str, frozenset[str]] = {
