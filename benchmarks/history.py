@@ -125,11 +125,11 @@ def _reward(chance: random.Random) -> Row:
     return {
         "ratings": HELDOUT,
         "accuracy": right / HELDOUT,
-        "leading": {"addressing": 1.63, "question": 0.41, "formal": -0.2},
         "precision": right / HELDOUT,
         "recall": right / HELDOUT,
         "f1": right / HELDOUT,
         "auc": calibration.auc,
+        "leading": {"addressing": 1.63, "question": 0.41, "formal": -0.2},
         "calibration": calibration.as_json(),
         "slices": compare(kinds),
     }

@@ -14,10 +14,9 @@ from training.policy import Base, Policy
 from training.reward_head import RewardHead, spread, spread_by_words
 from training.rollout import Answers, given
 
-TEXTS = ["Yes.", "- **one**\n- two", "你好 🙂, and so on", "far more than sixteen tokens **of it**"]
+TEXTS = ["Yes.", "?", "- **one**\n- two", "你好 🙂, and so on", "far more than sixteen tokens **of it**"]
 MOST = 16
 DISPUTED = 0.125
-CLOSE = 1e-3
 
 
 @pytest.fixture
@@ -43,8 +42,8 @@ def test_the_spread_in_numpy_is_the_one_in_torch(
 ) -> None:
     doubt = load(file)
     found = torch.tensor([doubt.spread(text) for text in TEXTS])
-    assert torch.allclose(found, spread_by_words(head, answers.features_BF), atol=CLOSE)
-    assert found.max() - found.min() > 5 * CLOSE  # else anything would be close
+    assert torch.allclose(found, spread_by_words(head, answers.features_BF), atol=1e-3)
+    assert found.max() - found.min() > 0.01  # else anything would be close
     assert (doubt.disputed, doubt.most) == (DISPUTED, MOST)
 
 
