@@ -14,7 +14,13 @@ from training.policy import Base, Policy
 from training.reward_head import RewardHead, spread, spread_by_words
 from training.rollout import Answers, given
 
-TEXTS = ["Yes.", "?", "- **one**\n- two", "你好 🙂, and so on", "far more than sixteen tokens **of it**"]
+TEXTS = [
+    "Yes.",
+    "?",
+    "- **one**\n- two",
+    "你好 🙂, and so on",
+    "far more than sixteen tokens **of it**",
+]
 MOST = 16
 DISPUTED = 0.125
 
