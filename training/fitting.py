@@ -1,5 +1,7 @@
 """From targets to a reward head with its figures. Knows no policy and no cycle."""
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import Any
 
 import torch
@@ -8,10 +10,12 @@ from training import rankings, reward_head, slices
 from training.calibration import Foretold, calibrate
 from training.feature_cache import FeatureCache, Item
 from training.ridge import Labels
-from training.targets import Rated, Targets
+from training.targets import Place, Rated, Targets
 
 ENOUGH_HELDOUT = 5
 """Liked and disliked held-out answers below which the head's AUC says nothing."""
+FEW = 5
+"""Conversations below which questions stand for them: one long chat would foretell only itself."""
 DISPUTED = 0.25
 """Share of the answers spoken of that count as disputed: those that members differ most about."""
 
@@ -27,7 +31,8 @@ def fit(
     inside, outside = _items(train), _items(heldout)
     features = cache.features([*inside, *outside])
     seen, unseen = features.split([len(inside), len(outside)])
-    labels, kept_back = _labels(train), _labels(heldout)
+    alike = _alike([*train.places, *heldout.places])
+    labels, kept_back = _labels(train, alike), _labels(heldout, alike)
     head = reward_head.fit(seen, labels, caution)
     metrics: dict[str, Any] = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc"))
     if heldout.labels:
@@ -64,12 +69,18 @@ def _items(found: Targets) -> list[Item]:
     return items
 
 
-def _labels(found: Targets) -> Labels:
-    """Return what was said of `_items`."""
+def _alike(places: list[Place]) -> Callable[[Place], str]:
+    """Return what tells which answers say little of each other's worth that is news."""
+    few = len({place.conversation for place in places}) < FEW
+    return attrgetter("question" if few else "conversation")
+
+
+def _labels(found: Targets, alike: Callable[[Place], str]) -> Labels:
+    """Return what was said of `_items`, in groups of answers that are `alike`."""
     first = len(found.rated)
     pairs = [(first + 2 * i, first + 2 * i + 1) for i in range(len(found.pairs))]
-    groups = [r.place.conversation for r in found.rated]
-    groups += [p.place.conversation for p in found.pairs for _ in range(2)]
+    groups = [alike(r.place) for r in found.rated]
+    groups += [alike(p.place) for p in found.pairs for _ in range(2)]
     return Labels(
         targets=torch.tensor([r.target for r in found.rated]),
         weights=torch.tensor([r.weight for r in found.rated]),

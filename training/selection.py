@@ -40,8 +40,8 @@ def choose(plain_NF: Tensor, labels: Labels, wanted: list[bool]) -> Choice:
     fold_N = torch.tensor([names[group] for group in some.groups])
     inside_NK = fold_N[:, None] != torch.arange(FOLDS)
     gain_KF = torch.stack([relevance(space, some.within(inside_N)) for inside_N in inside_NK.T])
-    best, logits_N = (math.inf, PENALTIES[0]), torch.zeros(len(fold_N))
-    for penalty in PENALTIES:
+    best, logits_N = (math.inf, PENALTIES[-1]), torch.zeros(len(fold_N))
+    for penalty in reversed(PENALTIES):  # where nothing was left to foretell, the most careful
         weight_FK, bias_K = solve(space, some, penalty, inside_NK.float(), gain_KF)
         unseen_N = ((few_NF @ weight_FK + bias_K) * ~inside_NK).sum(1)
         loss = float(losses(unseen_N[:, None], some, torch.ones_like(unseen_N)[:, None]))

@@ -90,6 +90,11 @@ class Targets:
         return len(self.rated) + len(self.pairs)
 
     @property
+    def places(self) -> list[Place]:
+        """Where the answers were given that there is an opinion of."""
+        return [r.place for r in self.rated] + [p.place for p in self.pairs]
+
+    @property
     def said(self) -> list[Rated]:
         """Return the answers that people spoke of."""
         return [r for r in self.rated if r.source != IMPLICIT]

@@ -1,0 +1,49 @@
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from tests.training.labelled import drawn
+from training import fitting
+from training.feature_cache import FeatureCache, Item
+from training.prompts import Turn
+from training.reward_head import spread
+from training.selection import PENALTIES
+from training.targets import Place, Rated, Targets
+
+NUMBER = 40
+FEATURES, LIKED = drawn(NUMBER)
+
+
+class Drawn(FeatureCache):
+    """Features by the number that an answer is."""
+
+    def __init__(self) -> None:
+        pass
+
+    def features(self, items: Sequence[Item]) -> Tensor:
+        return FEATURES[[int(answer) for _, answer in items]]
+
+
+def rated(conversations: int, questions: int) -> Targets:
+    return Targets(
+        [one(i, Place(f"c{i % conversations}", f"q{i % questions}")) for i in range(NUMBER)]
+    )
+
+
+def one(number: int, place: Place) -> Rated:
+    turns: list[Turn] = [{"role": "user", "content": "why?"}]
+    return Rated(turns, str(number), float(LIKED[number]), 1.0, place, "rating")
+
+
+def test_one_long_conversation_teaches_as_much_as_many_short_ones() -> None:
+    long, short = (
+        fitting.fit(Drawn(), rated(number, NUMBER), Targets(), 0.5)[0] for number in (1, NUMBER)
+    )
+    assert torch.equal(long.members(FEATURES), short.members(FEATURES))
+    assert spread(long.members(FEATURES)).mean() > 0.01
+
+
+def test_of_one_question_alone_the_most_careful_head_comes() -> None:
+    head, _ = fitting.fit(Drawn(), rated(1, 1), Targets(), 0.5)
+    assert head.penalty == max(PENALTIES)
