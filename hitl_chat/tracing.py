@@ -1,17 +1,18 @@
 """What a rating did: the example it became, the cycle it went into, and what came of that.
 
 Only reads; checks no ownership. The example is told as `training.targets` makes it, before the
-weights of people who say much are cut; with fewer conversations than `FEW` it can change sides.
+weights of people who say much are cut.
 """
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from storage import adapters, conversations, cycles
+from storage import adapters, conversations, cycles, transcripts
 from storage.models import Cycle, Feedback, Message
-from training import targets
+from training.split import is_heldout, unit
+from training.targets import place
 
 
 def trace(session: Session, message: Message, heldout_share: float) -> dict[str, Any]:
@@ -28,7 +29,7 @@ def trace(session: Session, message: Message, heldout_share: float) -> dict[str,
     cycle = _learned(session, said.id) if said else None
     return {
         "said": _said(said) if said else None,
-        "use": _use(session, message, cycle.mark, heldout_share) if cycle else None,
+        "use": _use(session, message, cycle, heldout_share) if cycle else None,
         "cycle": _cycle(cycle) if cycle else None,
         "served": adapters.served(session),
         "answers": [
@@ -49,14 +50,11 @@ def _said(row: Feedback) -> dict[str, Any]:
     return {"kind": row.kind, "target": target, "at": row.created_at.isoformat()}
 
 
-def _use(session: Session, message: Message, mark: int, share: float) -> str:
-    """Return whether it was learned from or kept for checking, as `targets.split` decides."""
-    rated = select(func.count(Message.conversation_id.distinct())).join(
-        Feedback, Feedback.message_id == Message.id
-    )
-    few = (session.scalar(rated.where(Feedback.id <= mark)) or 0) < targets.FEW
-    unit = (message.parent_id or message.id) if few else message.conversation_id
-    return "checking" if targets.is_heldout(unit, share) else "training"
+def _use(session: Session, message: Message, cycle: Cycle, share: float) -> str:
+    """Return whether a cycle learned from it or kept it for checking, as `training.split` decides."""
+    where = place(transcripts.of(session, message.conversation_id), message)
+    borrowed = (cycle.counts or {}).get("borrowed", [])
+    return "checking" if is_heldout(unit(where), share, borrowed) else "training"
 
 
 def _cycle(cycle: Cycle) -> dict[str, Any]:

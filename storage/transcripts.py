@@ -67,19 +67,18 @@ class Transcript:
 
     def prompt(self, answer: Message) -> list[Turn]:
         """Return the turns that this answer was given to, as they stood then."""
-        before: list[Message] = []
-        parent = answer.parent_id
-        while parent is not None:
-            before.append(self.messages[parent])
-            parent = before[-1].parent_id
         turns: list[Turn] = []
-        for message in reversed(before):
+        for message in reversed(self._before(answer)):
             text = self._text_then(message, answer)
             if turns and turns[-1]["role"] == message.role:  # a question that got no answer
                 turns[-1]["content"] += f"\n\n{text}"
             else:
                 turns.append({"role": message.role, "content": text})
         return turns
+
+    def asked_before(self, answer: Message) -> int:
+        """Return how many questions stand before the one that this answers."""
+        return sum(message.role == "user" for message in self._before(answer)[1:])
 
     def ratings(self) -> dict[str, int]:
         """Return the rating of each answer that has one; one taken back is none."""
@@ -138,6 +137,15 @@ class Transcript:
     @cached_property
     def _signals(self) -> dict[str, list[Signal]]:
         return _by_message(self.signals)
+
+    def _before(self, answer: Message) -> list[Message]:
+        """Return what an answer was given to, newest first."""
+        before: list[Message] = []
+        parent = answer.parent_id
+        while parent is not None:
+            before.append(self.messages[parent])
+            parent = before[-1].parent_id
+        return before
 
     def _text_then(self, message: Message, answer: Message) -> str:
         text = message.text

@@ -29,6 +29,7 @@ from training.policy import Base, Policy
 from training.rated import RatedAnswers, rated_answers
 from training.reward import Reward
 from training.rollout import given
+from training.split import split
 from training.targets import Targets, TooLittle
 
 Report = Callable[[str, float, str], None]
@@ -130,9 +131,10 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
     with shop.database.read() as session:
         found, noted = lessons.learnable(session, mark, feedback.last_signal(session))
         served = versions.served(session)
-    train, heldout = targets.split(found, config.heldout_share)
-    counts = lessons.counts(train, heldout) | noted
-    lessons.check_enough(train, config)
+    sides = split(found, config.heldout_share)
+    counts = lessons.counts(sides) | noted
+    lessons.check_enough(sides, config)
+    train, heldout = sides.train, sides.heldout
 
     parent, folder = _parent(shop, served, report)
     policy = Policy(shop.base, config, folder)
@@ -151,7 +153,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         reading = heads.Reading(shop.base.name, policy.frozen, *limits, cycle)
         _keep(shop, head, reading, metrics["disputed"])
         reward = Reward(shop.base, head, shop.function, config.reward_share)
-        contest = Contest(policy, lessons.questions(heldout, train, config), reward, config)
+        contest = Contest(policy, lessons.questions(heldout, config), reward, config)
         report("fit", 0.5, "answering held-out questions with the served version")
         yardstick = contest.served(_lengths(head, found), bare=parent == BASE_VERSION)
         asked = [p.turns for p in train.prompts]

@@ -3,6 +3,7 @@
 Knows no model, nor what becomes of it.
 """
 
+import random
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -13,6 +14,8 @@ from storage import transcripts
 from storage.transcripts import Transcript
 from training import examples, implicit, targets
 from training.config import TrainingConfig
+from training.prompts import Turn
+from training.split import FEWEST, Split
 from training.targets import Targets, TooLittle
 
 
@@ -38,8 +41,9 @@ def _frozen(found: Iterable[Transcript], mark: int, signal: int) -> Iterator[Tra
         yield replace(transcript, feedback=said, signals=done)
 
 
-def counts(train: Targets, heldout: Targets) -> dict[str, Any]:
+def counts(sides: Split) -> dict[str, Any]:
     """Return how much there is to learn from, and to check it by."""
+    train, heldout = sides.train, sides.heldout
     return {
         "train": {
             "ratings": len(train.said),
@@ -49,24 +53,32 @@ def counts(train: Targets, heldout: Targets) -> dict[str, Any]:
         "heldout": {"ratings": len(heldout.said), "pairs": len(heldout.pairs)},
         "prompts": len(train.prompts),
         "heldout_prompts": len(heldout.prompts),
+        "borrowed": sides.borrowed,
     }
 
 
-def check_enough(train: Targets, config: TrainingConfig) -> None:
-    """Check that something can be learned.
+def check_enough(sides: Split, config: TrainingConfig) -> None:
+    """Check that something can be learned, and checked.
 
     Raises:
         TooLittle: with what is missing.
     """
+    train, questions = sides.train, len({p.place.question for p in sides.heldout.prompts})
     if train.labels < config.min_labels:
         raise TooLittle(f"{train.labels} labels to learn from; {config.min_labels} are needed.")
     kinds = {r.target >= 0.5 for r in train.rated}
     if len(kinds) < 2 and not train.pairs:
         raise TooLittle("All ratings say the same; the reward head needs likes and dislikes.")
+    if questions < FEWEST:
+        raise TooLittle(f"{questions} questions to check by; {FEWEST} are needed.")
     examples.check(train, config.update)
 
 
-def questions(heldout: Targets, train: Targets, config: TrainingConfig) -> list[Any]:
-    """Return the prompts of the gate: held-out ones, each as often as it takes to fill the number."""
-    prompts = [p.turns for p in heldout.prompts or train.prompts]
-    return [prompts[i % len(prompts)] for i in range(config.gate_prompts)]
+def questions(heldout: Targets, config: TrainingConfig) -> list[list[Turn]]:
+    """Return the prompts of the gate: some that are held out, or each as often as fills the number.
+
+    The seed says which; where it goes with the cycle, no candidate is chosen by another's questions.
+    """
+    found = [p.turns for p in heldout.prompts]
+    random.Random(config.seed).shuffle(found)  # noqa: S311 - no secret
+    return [found[i % len(found)] for i in range(config.gate_prompts)]

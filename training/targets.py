@@ -7,7 +7,6 @@ feedback overrides what a signal suggests: only answers that nobody spoke of hav
 person's view.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -26,8 +25,8 @@ BOTH_BAD = 0.5
 MOST_OF_ONE = 3.0
 """How much one rater counts at most, in opinions of the median rater: a flood is one person's view."""
 FEWEST_RATERS = 3
-FEW = 5
-"""Conversations below which the split is by question."""
+RUN = 4
+"""Questions of a conversation that stand or fall together where it is parted."""
 IMPLICIT = "implicit"
 """Source of the targets that nobody spoke out."""
 
@@ -38,10 +37,11 @@ class TooLittle(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where an answer was given: its conversation, and the question it answers."""
+    """Where an answer was given: its conversation, the question, and which run of `RUN` that is in."""
 
     conversation: str
     question: str
+    run: int = 0
 
 
 @dataclass(frozen=True)
@@ -148,31 +148,6 @@ def _share_out(targets: Targets, raters: Sequence[tuple[str, int, int]]) -> None
     ]
 
 
-def split(targets: Targets, share: float) -> tuple[Targets, Targets]:
-    """Return (train, held out), split by conversation.
-
-    A conversation stays on its side for ever, whatever is added: its id alone decides, so no later
-    cycle trains on it. Fewer than `FEW` conversations are split by question instead, or someone
-    who talks in one long conversation would never see anything learnt. What gestures say is no
-    evidence to hold a model against, so of held-out answers it is dropped.
-    """
-    places = {p.place.conversation for p in targets.prompts}
-    train, heldout = Targets(), Targets()
-
-    def side(place: Place) -> Targets:
-        unit = place.question if len(places) < FEW else place.conversation
-        return heldout if is_heldout(unit, share) else train
-
-    for rated in targets.rated:
-        if rated.source != IMPLICIT or side(rated.place) is train:
-            side(rated.place).rated.append(rated)
-    for pair in targets.pairs:
-        side(pair.place).pairs.append(pair)
-    for prompt in targets.prompts:
-        side(prompt.place).prompts.append(prompt)
-    return train, heldout
-
-
 def lengths_liked(targets: Targets) -> tuple[float, float]:
     """Return how short and how long liked answers are, beside the mean of all rated ones.
 
@@ -193,10 +168,10 @@ def _words(text: str) -> int:
     return len(text.split())
 
 
-def is_heldout(unit: str, share: float) -> bool:
-    """Decide by an id alone."""
-    digest = hashlib.sha256(unit.encode()).digest()
-    return int.from_bytes(digest[:4], "big") < share * 2**32
+def place(transcript: Transcript, answer: Message) -> Place:
+    """Return where an answer was given."""
+    before = transcript.asked_before(answer)
+    return Place(answer.conversation_id, answer.parent_id or answer.id, before // RUN)
 
 
 def _rated(transcript: Transcript) -> Iterable[Rated]:
@@ -220,7 +195,9 @@ def _opinion(
     transcript: Transcript, message: Message, text: str, target: float, source: str
 ) -> Rated:
     weight = BOTH_BAD if source == "both_bad" else 1.0
-    return Rated(transcript.prompt(message), text, target, weight, _place(message), source)
+    return Rated(
+        transcript.prompt(message), text, target, weight, place(transcript, message), source
+    )
 
 
 def _pairs(transcript: Transcript) -> Iterable[Pair]:
@@ -239,7 +216,7 @@ def _pair(
     transcript: Transcript, chosen: str, rejected: Message, weight: float, source: str
 ) -> Pair:
     turns = transcript.prompt(rejected)
-    return Pair(turns, chosen, rejected.text, weight, _place(rejected), source)
+    return Pair(turns, chosen, rejected.text, weight, place(transcript, rejected), source)
 
 
 def _implied(transcript: Transcript, implied: Mapping[str, float]) -> Iterable[Rated]:
@@ -248,7 +225,7 @@ def _implied(transcript: Transcript, implied: Mapping[str, float]) -> Iterable[R
         r = implied.get(answer.id)
         if r is not None:
             turns, target = transcript.prompt(answer), (1 + r) / 2
-            yield Rated(turns, answer.text, target, abs(r), _place(answer), IMPLICIT)
+            yield Rated(turns, answer.text, target, abs(r), place(transcript, answer), IMPLICIT)
 
 
 def _prompts(transcript: Transcript, implied: Mapping[str, float]) -> Iterable[Prompt]:
@@ -258,8 +235,4 @@ def _prompts(transcript: Transcript, implied: Mapping[str, float]) -> Iterable[P
         answers = [answer for answer in answers if answer.id in implied]
     first = {answer.parent_id: answer for answer in reversed(answers)}
     for answer in first.values():
-        yield Prompt(transcript.prompt(answer), _place(answer))
-
-
-def _place(answer: Message) -> Place:
-    return Place(answer.conversation_id, answer.parent_id or answer.id)
+        yield Prompt(transcript.prompt(answer), place(transcript, answer))

@@ -1,3 +1,6 @@
+from dataclasses import replace
+
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -6,8 +9,9 @@ from storage.database import Database
 from storage.models import Feedback
 from tests.training.people import rate_answers
 from training.config import TrainingConfig
-from training.lessons import learnable, questions
-from training.targets import Place, Prompt, Targets
+from training.lessons import check_enough, learnable, questions
+from training.split import FEWEST, Split
+from training.targets import Place, Prompt, Rated, Targets, TooLittle
 
 
 def test_signals_that_foretell_no_thumb_change_nothing_that_is_learnt(database: Database) -> None:
@@ -37,8 +41,35 @@ def test_what_was_said_after_the_mark_is_left_for_the_next_cycle(database: Datab
     assert len(found.said) == 4
 
 
+def asked(number: int) -> Targets:
+    return Targets(
+        prompts=[
+            Prompt([{"role": "user", "content": f"{i}?"}], Place(f"c{i}", f"q{i}"))
+            for i in range(number)
+        ]
+    )
+
+
 def test_held_out_questions_come_again_until_there_are_enough() -> None:
-    asked = [[{"role": "user", "content": text}] for text in ("why?", "how?")]
-    heldout = Targets(prompts=[Prompt(turns, Place("c", "why?")) for turns in asked])
-    found = questions(heldout, Targets(), TrainingConfig(gate_prompts=3))
-    assert found == [asked[0], asked[1], asked[0]]
+    found = [turns[0]["content"] for turns in questions(asked(2), TrainingConfig(gate_prompts=5))]
+    assert sorted(found[:2]) == ["0?", "1?"]
+    assert found[2:] == [found[0], found[1], found[0]]
+
+
+def test_no_cycle_is_asked_what_all_others_were_where_there_are_more_questions() -> None:
+    first, again, other = (
+        [turns[0]["content"] for turns in questions(asked(200), TrainingConfig(seed=seed))]
+        for seed in (1, 1, 2)
+    )
+    assert first == again
+    assert len(set(first)) == len(set(other)) == len(first)
+    assert len(set(first) & set(other)) < len(first) / 2
+
+
+def test_what_nothing_can_be_checked_by_is_too_little() -> None:
+    one = Rated([], "a", 1.0, 1.0, Place("c", "q"), "rating")
+    train = Targets([one, replace(one, target=0.0)], prompts=asked(2).prompts)
+    config = TrainingConfig(min_labels=2)
+    check_enough(Split(train, asked(FEWEST), []), config)
+    with pytest.raises(TooLittle, match="2 questions to check by; 3 are needed"):
+        check_enough(Split(train, asked(2), []), config)

@@ -1,5 +1,5 @@
 from tests.training.chats import Chat
-from training.targets import Targets, build, is_heldout, lengths_liked, split
+from training.targets import RUN, Targets, build, lengths_liked
 
 
 def test_the_newest_rating_is_the_target() -> None:
@@ -85,41 +85,17 @@ def test_the_context_of_a_later_answer_is_its_own_branch() -> None:
     assert [t["content"] for t in chat.targets().rated[0].turns] == ["why?", "new", "and?"]
 
 
-def conversations(number: int) -> Targets:
-    chats = [Chat(f"c{i}") for i in range(number)]
-    for chat in chats:
-        chat.feed("rating", chat.say("a", chat.question(), "because"), value=1)
-    return build(chat.transcript() for chat in chats)
-
-
-def test_a_conversation_is_on_one_side_of_the_split_for_ever() -> None:
-    _, few = split(conversations(50), 0.2)
-    _, many = split(conversations(100), 0.2)
-    early = {r.place.conversation for r in few.rated}
-    late = {r.place.conversation for r in many.rated if int(r.place.conversation[1:]) < 50}
-    assert early == late
-    assert 3 <= len(early) <= 20
-
-
-def test_no_prompt_is_on_both_sides() -> None:
-    train, heldout = split(conversations(60), 0.3)
-    assert {p.place for p in train.prompts}.isdisjoint(p.place for p in heldout.prompts)
-    assert len(train.prompts) + len(heldout.prompts) == 60
-
-
-def test_one_long_conversation_is_split_by_question() -> None:
+def test_a_place_tells_which_run_of_questions_it_is_in_on_its_own_branch() -> None:
     chat = Chat()
-    last = None
-    for turn in range(40):
-        last = chat.say(f"a{turn}", chat.question(f"q{turn}", last), f"answer {turn}")
+    first = last = chat.say("a0", chat.question("q0"), "answer")
+    for turn in range(1, 2 * RUN):
+        last = chat.say(f"a{turn}", chat.question(f"q{turn}", last), "answer")
         chat.feed("rating", last, value=1)
-    train, heldout = split(chat.targets(), 0.2)
-    assert train.rated
-    assert heldout.rated
-
-
-def test_about_the_share_that_was_asked_for_is_held_out() -> None:
-    assert 150 < sum(is_heldout(str(i), 0.2) for i in range(1000)) < 250
+    aside = chat.say("aside", chat.question("other", first), "answer")
+    chat.feed("rating", aside, value=1)
+    runs = {prompt.place.question: prompt.place.run for prompt in chat.targets().prompts}
+    assert [runs[f"c-q{turn}"] for turn in range(2 * RUN)] == [0] * RUN + [1] * RUN
+    assert runs["c-other"] == 0
 
 
 def test_liked_lengths_are_told_beside_the_mean_of_all() -> None:
@@ -158,15 +134,6 @@ def test_of_a_conversation_where_nothing_was_said_only_questions_with_targets_ar
     assert build([chat.transcript()]).prompts == []
     (prompt,) = build([chat.transcript()], {quiet: 0.3}).prompts
     assert prompt.place.question == chat.messages[0].id
-
-
-def test_what_gestures_say_of_held_out_answers_is_dropped() -> None:
-    chats = [Chat(f"c{i}") for i in range(60)]
-    implied = {chat.answered("quiet"): 0.5 for chat in chats}
-    train, heldout = split(build([c.transcript() for c in chats], implied), 0.3)
-    assert heldout.rated == []
-    assert heldout.prompts
-    assert len(train.rated) == len(train.prompts) == 60 - len(heldout.prompts)
 
 
 def test_gestures_ask_for_no_length() -> None:

@@ -1,0 +1,80 @@
+"""Which questions are practised, and which are kept to check by what was learned.
+
+Pure: knows neither what was said of an answer nor what is done with either side.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from training.targets import IMPLICIT, Place, Prompt, Targets
+
+FEWEST = 3
+"""Questions to check by, below which some are borrowed: of two nothing is sure."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Targets on either side, and the units that are `borrowed` for checking while there are few."""
+
+    train: Targets
+    heldout: Targets
+    borrowed: list[str]
+
+
+def split(targets: Targets, share: float) -> Split:
+    """Keep a share of the questions for checking, by conversation; a long one is parted into runs.
+
+    A unit's own id decides, so it stays on its side for ever, whatever is added: what is kept for
+    checking isn't practised later. Only while fewer than `FEWEST` questions would be kept, those
+    units next in line are borrowed, which are practised once there are others.
+
+    Were long conversations not parted, someone who talks in a single one would see nothing learnt, or
+    nothing checked. What gestures say is no evidence to hold a model against, so of answers that are
+    kept for checking it is dropped.
+    """
+    borrowed = _borrowed(targets.prompts, share)
+    train, heldout = Targets(), Targets()
+
+    def side(place: Place) -> Targets:
+        return heldout if is_heldout(unit(place), share, borrowed) else train
+
+    for rated in targets.rated:
+        if rated.source != IMPLICIT or side(rated.place) is train:
+            side(rated.place).rated.append(rated)
+    for pair in targets.pairs:
+        side(pair.place).pairs.append(pair)
+    for prompt in targets.prompts:
+        side(prompt.place).prompts.append(prompt)
+    return Split(train, heldout, borrowed)
+
+
+def unit(place: Place) -> str:
+    """Return the name of what is on one side as a whole."""
+    return f"{place.conversation}/{place.run}" if place.run else place.conversation
+
+
+def is_heldout(unit: str, share: float, borrowed: Iterable[str] = ()) -> bool:
+    """Tell on which side a unit is."""
+    return _lot(unit) < share or unit in borrowed
+
+
+def _borrowed(prompts: Iterable[Prompt], share: float) -> list[str]:
+    """Return the units to borrow, but for the last one: something must be left to practise."""
+    questions = defaultdict[str, set[str]](set)
+    for prompt in prompts:
+        questions[unit(prompt.place)].add(prompt.place.question)
+    kept = sum(len(asked) for one, asked in questions.items() if is_heldout(one, share))
+    borrowed: list[str] = []
+    for one in sorted(filter(lambda one: _lot(one) >= share, questions), key=_lot)[:-1]:
+        if kept >= FEWEST:
+            break
+        borrowed.append(one)
+        kept += len(questions[one])
+    return borrowed
+
+
+def _lot(unit: str) -> float:
+    """Return a number from 0 to 1 that hangs on a unit's id alone."""
+    return int.from_bytes(hashlib.sha256(unit.encode()).digest()[:4], "big") / 2**32
