@@ -29,7 +29,7 @@ HELDOUT = 400
 COMMENTS = ("", "", "", "Too vague", "Wrong year", "Just what I asked for")
 ASKED = ("Why is a {} round?", "How does a {} work?", "Write a poem on a {}.", "What is a {}?")
 THINGS = ("river", "clock", "garden", "motor", "letter", "planet", "bridge", "recipe", "storm")
-REFUSAL = "Held-out reward: wins 47% of 48 (surely 35%; above 50% is needed) against the served version, 0.410 to 0.400."
+REFUSAL = "Held-out reward: wins 47% of 96 answers to 48 questions (surely 35%; above 50% is needed) against the served version, 0.410 to 0.400."
 
 Row = dict[str, Any]
 

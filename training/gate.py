@@ -19,17 +19,17 @@ from training.config import TrainingConfig
 from training.policy import Policy
 from training.prompts import Turn
 from training.rollout import CHUNK, Answers, draw, logprobs
+from training.wins import surely_won, wins
 
 Score = Callable[[Answers], Tensor]
-Z = 1.645
-"""Standard deviations that hold 90% of a normal distribution."""
 
 
 @dataclass(frozen=True)
 class Sample:
-    """How one adapter answered: scores per prompt, and figures over all answers."""
+    """How one adapter answered: a score for each answer, and figures over all of them."""
 
     scores: list[float]
+    asked: list[int]  # the question of each; answers to one aren't independent
     kl: float  # to the base, nats per token
     surprise: float  # of the base at the answers, nats per token
     length: float  # answer tokens
@@ -98,6 +98,7 @@ def sample(
     own, base = _nats(policy, answers)
     return Sample(
         scores=score(answers).tolist(),
+        asked=[prompts.index(turns) for turns in prompts],
         kl=base - own,
         surprise=base,
         length=float(answers.mask_BT.sum(1).float().mean()),
@@ -113,27 +114,29 @@ def together(samples: Sequence[Sample]) -> Sample:
     """
     figures = ("kl", "surprise", "length", "repetition", "distinct2")
     means = {name: mean(getattr(one, name) for one in samples) for name in figures}
-    return Sample(scores=[score for one in samples for score in one.scores], **means)
+    scores = [score for one in samples for score in one.scores]
+    return Sample(scores, [asked for one in samples for asked in one.asked], **means)
 
 
 def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Verdict:
     """Compare samples of the same prompts. Every bound that is left is a reason to refuse."""
     served = yardstick.served
-    wins = win_rate(candidate.scores, served.scores)
-    surely = lower_bound(wins, len(candidate.scores))
+    won = wins(candidate.scores, served.scores)
+    share, surely = mean(won), surely_won(won, candidate.asked)
     gain = candidate.score - served.score
     lost = canaries.lost(candidate.canaries, served.canaries)
     better = Check(
         surely > 0.5 and gain > 0,
-        f"Held-out reward: wins {wins:.0%} of {len(candidate.scores)} (surely {surely:.0%}; "
-        f"above 50% is needed) against the served version, "
+        f"Held-out reward: wins {share:.0%} of {len(won)} answers to {len(set(candidate.asked))} "
+        f"questions (surely {surely:.0%}; above 50% is needed) against the served version, "
         f"{served.score:.3f} to {candidate.score:.3f}.",
     )
     checks = [better, *manners(candidate, yardstick, config)]
     promote = all(check.passed for check in checks)
     figures = {
-        "prompts": len(candidate.scores),
-        "win_rate": wins,
+        "prompts": len(won),
+        "questions": len(set(candidate.asked)),
+        "win_rate": share,
         "win_rate_low": surely,
         "gain": gain,
         "kl": candidate.kl,
@@ -182,19 +185,6 @@ def manners(
         Check(repeated <= most, f"Repetition changed by {repeated:+.2f}; at most +{most:g}."),
         Check(not lost, f"Canary questions lost: {', '.join(lost) or 'none'}."),
     ]
-
-
-def win_rate(candidate: Sequence[float], served: Sequence[float]) -> float:
-    """Return the share of prompts on which the candidate scores higher; ties count half."""
-    pairs = list(zip(candidate, served, strict=True))
-    return sum((c > s) + 0.5 * (c == s) for c, s in pairs) / len(pairs)
-
-
-def lower_bound(share: float, number: int) -> float:
-    """Return the lower end of the 90% interval of a share (Wilson 1927)."""
-    middle = share + Z**2 / (2 * number)
-    spread = Z * math.sqrt(share * (1 - share) / number + Z**2 / (4 * number**2))
-    return (middle - spread) / (1 + Z**2 / number)
 
 
 def repetition(text: str) -> float:

@@ -15,8 +15,9 @@ from storage.transcripts import Transcript
 from training import examples, implicit, targets
 from training.config import TrainingConfig
 from training.prompts import Turn
-from training.split import FEWEST, Split
+from training.split import Split
 from training.targets import Targets, TooLittle
+from training.wins import FEWEST
 
 
 def learnable(session: Session, mark: int, signal: int) -> tuple[Targets, dict[str, Any]]:

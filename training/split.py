@@ -9,9 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from training.targets import IMPLICIT, Place, Prompt, Targets
-
-FEWEST = 3
-"""Questions to check by, below which some are borrowed: of two nothing is sure."""
+from training.wins import FEWEST
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@
     'Update of cycle': '哪一轮的更新', 'No cycle has practised yet.': '还没有哪一轮练习过。', 'Cycle {n} ended its update with: {~stopped}.': '第 {n} 轮的更新结束于:{stopped}。',
     'Cycle {n} ended its update with: {~stopped}. Faint: the {k} before it.': '第 {n} 轮的更新结束于:{stopped}。淡色:之前的 {k} 轮。',
     'all updates done': '全部更新完成', 'all epochs done': '全部训练遍数完成', 'the score on unpractised questions rose no more after {n}': '未练习问题上的分数在 {n} 之后不再上升',
-    'Held-out reward: wins {a} of {n} (surely {b}; above 50% is needed) against the served version, {from} to {to}.': '留出问题上的奖励:{n} 次比较中胜过当前版本 {a}(至少 {b};需要超过 50%),{from} 到 {to}。',
+    'Held-out reward: wins {a} of {n} answers to {q} questions (surely {b}; above 50% is needed) against the served version, {from} to {to}.': '留出问题上的奖励:对 {q} 个问题的 {n} 个回答中胜过当前版本 {a}(至少 {b};需要超过 50%),{from} 到 {to}。',
     'KL to the base is {kl} nats per token; at most {most}.': '与基础模型的 KL 为每词元 {kl} 纳特;最多 {most}。', 'The base is {x} as surprised; at most {most}.': '基础模型的意外程度为 {x};最多 {most}。',
     'Answers are {x} as long; {low} to {high}.': '回答长度为 {x};{low} 至 {high}。', 'Distinct bigrams are {x}; at least {least}.': '不同的二元词组为 {x};至少 {least}。',
     'Repetition changed by {x}; at most {most}.': '重复变化 {x};最多 {most}。', 'Canary questions lost: none.': '没有丢失常识题。', 'Canary questions lost: {lost}.': '丢失的常识题:{lost}。',

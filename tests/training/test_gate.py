@@ -10,18 +10,17 @@ from training.gate import (
     Yardstick,
     distinct2,
     judge,
-    lower_bound,
     manners,
     repetition,
     sample,
     together,
-    win_rate,
 )
 from training.policy import Policy
 from training.prompts import Turn
 
 SERVED = Sample(
     scores=[0.4] * 10,
+    asked=list(range(10)),
     kl=0.0,
     surprise=1.0,
     length=40.0,
@@ -43,7 +42,7 @@ def test_a_better_candidate_within_bounds_is_promoted() -> None:
     [
         ({"scores": [0.4] * 10}, "Held-out reward"),
         ({"scores": [0.3] * 9 + [1.0]}, "Held-out reward"),
-        ({"scores": [0.6] * 7 + [0.3] * 3}, "wins 70% of 10 \\(surely 44%"),
+        ({"scores": [0.6] * 7 + [0.3] * 3}, "wins 70% of 10 answers to 10 questions \\(surely 40%"),
         ({"kl": 5.0}, "KL to the base"),
         ({"kl": float("nan")}, "KL to the base"),
         ({"surprise": 1.3}, "1.30x as surprised"),
@@ -59,16 +58,6 @@ def test_each_bound_alone_can_refuse(change: dict[str, object], reason: str) -> 
     assert not verdict.promote
     assert len(verdict.reasons) == 1
     assert re.search(reason, verdict.reasons[0])
-
-
-def test_ties_count_half() -> None:
-    assert win_rate([1.0, 0.5, 0.0], [0.0, 0.5, 1.0]) == 0.5
-
-
-def test_a_share_of_few_is_less_sure_than_the_same_share_of_many() -> None:
-    assert lower_bound(1.0, 10) == pytest.approx(10 / (10 + 1.645**2))
-    assert lower_bound(0.7, 10) < 0.5 < lower_bound(0.7, 40) < 0.7
-    assert lower_bound(0.0, 5) == pytest.approx(0.0)
 
 
 def test_repetition_is_the_share_of_4_grams_seen_before() -> None:
@@ -89,12 +78,15 @@ def test_the_same_adapter_gives_the_same_sample_twice(
     first = sample(policy, prompts, lambda a: a.features_BF[:, 0], config)
     again = sample(policy, prompts, lambda a: a.features_BF[:, 0], config)
     assert first == again
+    assert first.asked == [0, 0, 0, 0]
     assert first.kl == pytest.approx(0, abs=1e-6)
 
 
 def test_rounds_together_have_all_scores_and_mean_figures() -> None:
-    twice = together([SERVED, replace(SERVED, scores=[1.0], length=50.0, distinct2=0.6)])
+    more = replace(SERVED, scores=[1.0], asked=[3], length=50.0, distinct2=0.6)
+    twice = together([SERVED, more])
     assert twice.scores == [*SERVED.scores, 1.0]
+    assert twice.asked == [*range(10), 3]
     assert twice.length == pytest.approx((SERVED.length + 50) / 2)
     assert twice.distinct2 == pytest.approx((SERVED.distinct2 + 0.6) / 2)
     assert together([SERVED]) == replace(SERVED, canaries={})
@@ -108,6 +100,16 @@ def test_the_length_bound_gives_way_only_as_far_as_ratings_ask() -> None:
     assert judge(short, shorter, config).promote
     assert not judge(replace(short, length=4.0), shorter, config).promote
     assert not judge(short, Yardstick(SERVED, SERVED, Lengths(1.0, 2.0)), config).promote
+
+
+def test_many_answers_to_few_questions_are_few_views() -> None:
+    mixed = replace(SERVED, scores=[0.6] * 48 + [0.3] * 16, asked=[i // 16 for i in range(64)])
+    served = replace(SERVED, scores=[0.4] * 64, asked=mixed.asked)
+    assert not judge(mixed, Yardstick(served, served), TrainingConfig()).promote
+    spread = replace(mixed, asked=list(range(64)))
+    verdict = judge(spread, Yardstick(served, served), TrainingConfig())
+    assert verdict.promote
+    assert (verdict.figures["questions"], verdict.figures["win_rate"]) == (64, 0.75)
 
 
 def test_surprise_and_variety_are_held_against_the_base_not_the_last_version() -> None:

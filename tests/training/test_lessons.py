@@ -10,8 +10,9 @@ from storage.models import Feedback
 from tests.training.people import rate_answers
 from training.config import TrainingConfig
 from training.lessons import check_enough, learnable, questions
-from training.split import FEWEST, Split
+from training.split import Split
 from training.targets import Place, Prompt, Rated, Targets, TooLittle
+from training.wins import FEWEST
 
 
 def test_signals_that_foretell_no_thumb_change_nothing_that_is_learnt(database: Database) -> None:

@@ -1,8 +1,9 @@
 import pytest
 
 from tests.training.chats import Chat
-from training.split import FEWEST, Split, is_heldout, split, unit
+from training.split import Split, is_heldout, split, unit
 from training.targets import RUN, Targets, build
+from training.wins import FEWEST
 
 SHARE = 0.2
 
