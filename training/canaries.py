@@ -96,11 +96,15 @@ def margins(policy: Policy, config: TrainingConfig) -> dict[str, float]:
     return {c.question: float(m) for c, m in zip(CANARIES, right - wrong, strict=True)}
 
 
-def lost(candidate: dict[str, float], served: dict[str, float]) -> list[str]:
-    """Return the questions that the served version clearly knew and the candidate gets wrong.
+def lost(
+    candidate: dict[str, float], served: dict[str, float], base: dict[str, float]
+) -> list[str]:
+    """Return the questions that the candidate gets wrong, and before it were right and clearly known.
 
-    A model that does no better than chance (one of another language, say) has nothing to lose.
+    By the served version or the base, or knowledge might be lost in two steps. A base that does no
+    better than chance (one of another language, say) has nothing to lose.
     """
-    if sum(margin > 0 for margin in served.values()) < BEYOND_CHANCE * len(served):
+    if sum(margin > 0 for margin in base.values()) < BEYOND_CHANCE * len(base):
         return []
-    return [q for q, margin in served.items() if margin >= CLEARLY and not candidate[q] > 0]
+    known = {q: max(margin, base[q]) for q, margin in served.items() if margin > 0}
+    return [q for q, margin in known.items() if margin >= CLEARLY and not candidate[q] > 0]

@@ -33,7 +33,7 @@ class Contest:
         if bare:
             return gate.Yardstick(served, served, lengths)
         with self.policy.as_reference():
-            return gate.Yardstick(served, self._answers(seeds), lengths)
+            return gate.Yardstick(served, self._sample(seeds), lengths)
 
     def exam(self, yardstick: gate.Yardstick) -> Examine:
         """Return what tells how good the policy is by now."""

@@ -73,6 +73,16 @@ class Yardstick:
     base: Sample
     lengths: Lengths = AS_LONG
 
+    def usual_length(self, config: TrainingConfig) -> float:
+        """Return what lengths are held against: the base's, unless people asked for others."""
+        served, base = self.served.length, self.base.length
+        near = config.gate_length_low <= _ratio(served, base) <= config.gate_length_high
+        return base if near and self.lengths == AS_LONG else served
+
+    def lost(self, candidate: Sample) -> list[str]:
+        """Return the canary questions that a candidate has lost."""
+        return canaries.lost(candidate.canaries, self.served.canaries, self.base.canaries)
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -124,7 +134,6 @@ def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Ve
     won = wins(candidate.scores, served.scores)
     share, surely = mean(won), surely_won(won, candidate.asked)
     gain = candidate.score - served.score
-    lost = canaries.lost(candidate.canaries, served.canaries)
     better = Check(
         surely > 0.5 and gain > 0,
         f"Held-out reward: wins {share:.0%} of {len(won)} answers to {len(set(candidate.asked))} "
@@ -141,10 +150,10 @@ def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Ve
         "gain": gain,
         "kl": candidate.kl,
         "surprise_ratio": _ratio(candidate.surprise, yardstick.base.surprise),
-        "length_ratio": _ratio(candidate.length, served.length),
+        "length_ratio": _ratio(candidate.length, yardstick.usual_length(config)),
         "distinct2_ratio": _ratio(candidate.distinct2, yardstick.base.distinct2),
-        "repetition_change": candidate.repetition - served.repetition,
-        "canaries_lost": lost,
+        "repetition_change": candidate.repetition - yardstick.base.repetition,
+        "canaries_lost": yardstick.lost(candidate),
     }
     return Verdict(promote, [c.text for c in checks if c.passed == promote], figures, better.passed)
 
@@ -156,16 +165,16 @@ def manners(
 
     `room` is the share of each bound's room that it may use; of a ratio's, in logarithms.
     """
-    served, base, lengths = yardstick.served, yardstick.base, yardstick.lengths
+    base, lengths = yardstick.base, yardstick.lengths
     surprise = _ratio(candidate.surprise, base.surprise)
-    length = _ratio(candidate.length, served.length)
+    length = _ratio(candidate.length, yardstick.usual_length(config))
     distinct = _ratio(candidate.distinct2, base.distinct2)
-    repeated = candidate.repetition - served.repetition
+    repeated = candidate.repetition - base.repetition
     furthest, strangest = room * config.gate_kl, config.gate_surprise**room
     low = config.gate_length_low**room * lengths.low
     high = config.gate_length_high**room * lengths.high
     fewest, most = config.gate_distinct**room, room * config.gate_repeat
-    lost = canaries.lost(candidate.canaries, served.canaries)
+    lost = yardstick.lost(candidate)
     return [
         Check(
             math.isfinite(candidate.kl) and candidate.kl <= furthest,

@@ -120,6 +120,23 @@ def test_surprise_and_variety_are_held_against_the_base_not_the_last_version() -
     assert len(refused.reasons) == 2
 
 
+def test_length_and_repetition_don_t_drift_from_version_to_version() -> None:
+    config, strayed = TrainingConfig(), replace(SERVED, length=33.0, repetition=0.1)
+    further = replace(BETTER, length=28.0, repetition=0.15)
+    assert judge(further, Yardstick(strayed, strayed), config).promote
+    refused = judge(further, Yardstick(strayed, SERVED), config)
+    assert len(refused.reasons) == 2
+    assert refused.figures["length_ratio"] == pytest.approx(28 / 40)
+
+
+def test_where_people_asked_for_other_lengths_the_served_version_s_are_the_usual_ones() -> None:
+    config, shorter = TrainingConfig(), replace(SERVED, length=20.0)
+    again = replace(BETTER, length=17.0)
+    assert judge(again, Yardstick(shorter, SERVED), config).promote  # as people once wanted
+    wanted = Yardstick(replace(SERVED, length=33.0), SERVED, Lengths(0.5, 1.0))
+    assert judge(again, wanted, config).promote
+
+
 @pytest.mark.parametrize(
     "change",
     [
