@@ -38,6 +38,7 @@ class Loop:
         """
         with self._database.read() as session:
             counts = feedback.counts(session)
+            missing = feedback.missing(session, self._train_after)
             last, running = cycles.last(session), cycles.running(session)
             serving = reading.serving(session)
         trial = self._trial.as_json() if self._trial else None
@@ -47,7 +48,7 @@ class Loop:
             "feedback": {"total": counts.total, "waiting": counts.waiting},
             "next_training": {
                 "after": self._train_after,
-                "missing": max(0, self._train_after - counts.waiting),
+                "missing": missing,
                 "trainer": "on" if self.trains else "off",
             },
             "cycle": reading.finished(last) if last else None,

@@ -14,6 +14,8 @@ from storage.models import Cycle, now
 
 CONSUMED = ("promoted", "refused")
 FINISHED = (*CONSUMED, "skipped", "failed", "interrupted")
+MOST_CUT_SHORT = 3
+"""Cycles in a row that may be cut short and begin anew at once; what ends them may be what they do."""
 RESULTS = ("version", "counts", "reward", "ppo", "verdict", "error")
 
 
@@ -91,6 +93,19 @@ def recent(s: Session, limit: int = 50) -> Sequence[Cycle]:
 def consumed_mark(s: Session) -> int:
     """Return the newest feedback id that some cycle has learned from."""
     return s.scalar(select(func.max(Cycle.mark)).where(Cycle.status.in_(CONSUMED))) or 0
+
+
+def settled(s: Session) -> Cycle | None:
+    """Return the newest cycle whose end new feedback must follow before the next one, if any.
+
+    One that was cut short doesn't count, so its feedback is taken up again at once; but if it is one
+    too many in a row, as where memory runs out each time, it does.
+    """
+    over = select(Cycle).where(Cycle.status != "running").order_by(Cycle.id.desc())
+    newest = s.scalars(over.limit(MOST_CUT_SHORT)).all()
+    if len(newest) == MOST_CUT_SHORT and all(c.status == "interrupted" for c in newest):
+        return newest[0]
+    return s.scalar(over.where(Cycle.status != "interrupted").limit(1))
 
 
 def _running(s: Session, cycle_id: int) -> Cycle:

@@ -4,6 +4,7 @@ Nothing here is updated: rating again, or taking a rating back, is one more row,
 counts. So a cycle can freeze everything up to an id, and nobody's second thoughts are lost.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ REASONS = (
     "Style or tone",
     "Other",
 )
+AGAIN = 0.25
+"""Share of the opinions a cycle waits for that is a reason to try again after too little."""
 VERDICTS = ("better", "tie", "both_bad")
 
 
@@ -225,6 +228,17 @@ def since(s: Session, mark: int) -> int:
     """
     newer = select(Feedback.kind, Feedback.message_id).where(*_learnable(mark)).distinct()
     return s.scalar(select(func.count()).select_from(newer.subquery())) or 0
+
+
+def missing(s: Session, wanted: int) -> int:
+    """Return how many more opinions the next cycle waits for, where `wanted` are a reason for one.
+
+    After one that found too little to learn from, a share of them is.
+    """
+    last = cycles.settled(s)
+    if last and last.status == "skipped":
+        wanted = math.ceil(wanted * AGAIN)
+    return max(0, wanted - since(s, last.mark if last else 0))
 
 
 def mark(s: Session) -> int:

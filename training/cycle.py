@@ -75,13 +75,13 @@ def run(shop: Workshop, report: Report) -> Outcome:
     """
     report("mark", 0.0, "freezing the feedback")
     cycle = shop.database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)))
-    _sweep(shop)  # what a killed trainer left half published
 
     def advance(phase: str, progress: float, detail: str) -> None:
         shop.database.write(lambda s: cycles.advance(s, cycle.id, phase, progress, detail))
         report(phase, progress, detail)
 
     try:
+        _sweep(shop)  # what a killed trainer left half published
         outcome = _attempt(shop, cycle.id, cycle.mark, advance)
     except TooLittle as reason:
         outcome = Outcome(cycle.id, "skipped", error=str(reason))

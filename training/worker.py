@@ -37,6 +37,7 @@ from training.reward import load_function
 log = logging.getLogger("training")
 
 POLL_SECONDS = 1.0
+AFTER_FAILURE = 60.0
 NICENESS = 19
 """Chat comes first: on a busy machine the trainer gets what chat leaves."""
 
@@ -126,25 +127,20 @@ def _loop(database: Database, home: Home, setup: Setup, check: Callable[[], None
                 log.info("cycle %s %s, version %s", outcome.cycle, outcome.status, outcome.version)
             except UNUSABLE:
                 raise
-            except Exception:  # the journal has it; the trainer must live to try again
+            except Exception:  # the trainer must live to try again
                 log.exception("the cycle failed")
+                time.sleep(AFTER_FAILURE)  # one that failed before it was journalled is due still
         time.sleep(POLL_SECONDS)
 
 
 def due(database: Database, config: TrainingConfig) -> bool:
-    """Tell whether enough was said since the last cycle that came to an end, and it has been a while.
-
-    A cycle that was cut short doesn't count, so its feedback is taken up again at once.
-    """
+    """Tell whether enough was said since the last cycle that came to an end, and it has been a while."""
     with database.read() as session:
-        past = [c for c in cycles.recent(session) if c.status not in ("interrupted", "running")]
-        last = past[0] if past else None
-        seen = last.mark if last else 0
-        fresh = feedback.since(session, seen)
+        last, missing = cycles.settled(session), feedback.missing(session, config.train_after)
         ended = last.finished_at if last else None
     if ended and now() - ended < timedelta(seconds=config.train_every):
         return False
-    return fresh >= config.train_after
+    return not missing
 
 
 def _cycle(database: Database, home: Home, setup: Setup, *, bar: bool) -> Outcome:

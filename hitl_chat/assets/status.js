@@ -16,6 +16,7 @@
     if (problem) return say('A new version was refused; the one before keeps serving');
     if (next.trainer === 'off') return waiting(feedback.waiting, 'training is switched off');
     if (!next.missing) return waiting(feedback.waiting, 'training starts shortly');
+    if (feedback.waiting >= next.after) return say('{n} pieces of feedback waiting; training starts after {missing} more', { n: feedback.waiting, missing: next.missing });
     return say('{n} of {after} pieces of feedback until the next training', { n: feedback.waiting, after: next.after });
   }
   function lastCycle(cycle) {

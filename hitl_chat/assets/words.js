@@ -54,6 +54,7 @@
     '{n} pieces of feedback waiting; training is switched off': '{n} 条反馈在等待;训练已关闭',
     '{n} piece of feedback waiting; training starts shortly': '{n} 条反馈在等待;训练即将开始',
     '{n} pieces of feedback waiting; training starts shortly': '{n} 条反馈在等待;训练即将开始',
+    '{n} pieces of feedback waiting; training starts after {missing} more': '{n} 条反馈在等待;再有 {missing} 条就开始训练',
     '{n} of {after} pieces of feedback until the next training': '距下次训练:{n}/{after} 条反馈',
     'Learning now: {phase}, {share}%': '正在学习:{phase},{share}%', 'collecting': '收集', 'preparing': '准备',
     'fitting the reward': '拟合奖励', 'practising': '练习', 'checking the result': '检验结果', 'publishing': '发布',

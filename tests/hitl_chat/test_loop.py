@@ -4,6 +4,7 @@ import pytest
 
 from hitl_chat.service import Service, Started
 from hitl_chat.settings import Settings
+from storage import cycles, feedback
 from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
@@ -22,6 +23,19 @@ def test_status_says_what_is_missing_for_the_next_training(service: Service, me:
         "running": None,
         "problem": None,
     }
+
+
+def test_status_says_what_is_missing_as_the_trainer_counts_it(
+    service: Service, me: Started, database: Database
+) -> None:
+    for missing in range(15, -1, -1):
+        message = ask(service, me, "hello").message
+        service.opinions.rate(me.rater, message, 1)
+        service.opinions.rate(me.rater, message, 1, ["Style or tone"])  # one opinion in two rows
+        assert service.loop.status()["next_training"]["missing"] == missing
+    cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)).id)
+    database.write(lambda s: cycles.close(s, cycle, "failed"))
+    assert service.loop.status()["next_training"]["missing"] == 16
 
 
 def test_where_nothing_can_be_published_the_trainer_is_off(

@@ -85,3 +85,17 @@ def test_recent_cycles_come_newest_first(database: Database) -> None:
     ids = [open_cycle(database) for _ in range(3)]
     with database.read() as s:
         assert [cycle.id for cycle in cycles.recent(s, 2)] == ids[:0:-1]
+
+
+def test_a_cycle_that_was_cut_short_settles_nothing_unless_it_is_one_of_many(
+    database: Database,
+) -> None:
+    done = open_cycle(database)
+    database.write(lambda s: cycles.close(s, done, "refused"))
+    for place in range(cycles.MOST_CUT_SHORT):
+        cut = open_cycle(database)
+        database.write(cycles.interrupt_running)
+        with database.read() as s:
+            last = cycles.settled(s)
+        assert last
+        assert last.id == (cut if place == cycles.MOST_CUT_SHORT - 1 else done)

@@ -204,3 +204,30 @@ def test_a_cycle_that_was_cut_short_is_due_at_once(database: Database) -> None:
     database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)))
     database.write(cycles.interrupt_running)
     assert due(database, config)
+
+
+def test_cycles_that_are_cut_short_again_and_again_wait_for_new_feedback(
+    database: Database,
+) -> None:
+    config = TrainingConfig(train_after=4, train_every=0)
+    rate_answers(database, 4)
+    for _ in range(cycles.MOST_CUT_SHORT):
+        assert due(database, config)
+        database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)))
+        database.write(cycles.interrupt_running)
+    assert not due(database, config)
+    rate_answers(database, 4, seed=1)
+    assert due(database, config)
+
+
+def test_after_too_little_a_share_of_the_feedback_is_enough_to_try_again(
+    database: Database,
+) -> None:
+    config = TrainingConfig(train_after=8, train_every=0)
+    rate_answers(database, 8)
+    cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)))
+    database.write(partial(cycles.close, cycle_id=cycle.id, status="skipped"))
+    rate_answers(database, 1, seed=1)
+    assert not due(database, config)
+    rate_answers(database, 1, seed=2)
+    assert due(database, config)
