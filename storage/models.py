@@ -157,7 +157,7 @@ class Feedback(Base):
     reasons: Mapped[list[str] | None]
     comment: Mapped[str | None]
     text: Mapped[str | None]
-    other_id: Mapped[str | None] = mapped_column(ForeignKey("messages.id"))
+    other_id: Mapped[str | None] = mapped_column(ForeignKey("messages.id"), index=True)
     verdict: Mapped[str | None] = mapped_column(String(16))
     scores: Mapped[dict[str, Any] | None]
     guideline: Mapped[str | None] = mapped_column(String(32))
@@ -186,7 +186,7 @@ class Signal(Base):
     __table_args__ = NEVER_REUSED
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    rater_id: Mapped[str] = mapped_column(ForeignKey("raters.id"))
+    rater_id: Mapped[str] = mapped_column(ForeignKey("raters.id"), index=True)
     message_id: Mapped[str] = mapped_column(ForeignKey("messages.id"), index=True)
     kind: Mapped[str] = mapped_column(String(32))
     amount: Mapped[float | None]
@@ -200,7 +200,7 @@ class Beacon(Base):
 
     page: Mapped[str] = mapped_column(String(32), primary_key=True)
     seq: Mapped[int] = mapped_column(primary_key=True)
-    rater_id: Mapped[str] = mapped_column(ForeignKey("raters.id"))
+    rater_id: Mapped[str] = mapped_column(ForeignKey("raters.id"), index=True)
     created_at: Mapped[datetime] = mapped_column(default=now)
 
 

@@ -165,3 +165,12 @@ def test_ids_of_deleted_rows_are_never_given_away_again(file: Path) -> None:
     tables = {"feedback", "signals", "cycles", "serving", "consents", "erasures"}
     made = {line for line in dump(file) if "AUTOINCREMENT" in line}
     assert {table for table in tables if any(f"TABLE {table} " in line for line in made)} == tables
+
+
+def test_what_an_erasure_deletes_is_found_by_every_foreign_key_without_reading_a_table() -> None:
+    erased = {"raters", "conversations", "messages"}
+    for table in Base.metadata.sorted_tables:
+        keys = [list(table.primary_key.columns), *(list(index.columns) for index in table.indexes)]
+        for foreign in table.foreign_keys:
+            if foreign.column.table.name in erased:
+                assert any(key[0] is foreign.parent for key in keys), foreign
