@@ -18,13 +18,14 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from benchmarks import tastes
 from benchmarks.running import ROOT
+from training.config import TrainingConfig
 
 T90 = (6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771)
 """Student's t for a 90% interval, by degrees of freedom from 1; then 1.761 and falling to 1.645."""
@@ -55,6 +56,10 @@ class Point:
     update: str
     every: int | None = None
     """Ratings between two cycles; None has a single one, at the end."""
+    unseen: int = 48
+    mix: str = ""
+    settings: str = ""
+    """Those of `settings` that were not left as they are."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +91,13 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run as a command; returns the exit status."""
     options = _options(argv)
     done = _done(options.out)
-    wanted = list(_points(options))
+    wanted = list(_points(options, settings(env)))
     missing = [point for point in wanted if point not in done]
     for number, point in enumerate(missing, 1):
         if point in done:  # on the way to another
             continue
         sys.stderr.write(f"{number} of {len(missing)}: {point}\n")
-        results = _run(point, options, env)
+        results = _run(point, env)
         done |= {result.point: result for result in results}
         with options.out.open("a", encoding="utf-8") as file:
             file.writelines(json.dumps(asdict(result)) + "\n" for result in results)
@@ -136,15 +141,23 @@ def _done(out: Path) -> dict[Point, Result]:
     return {result.point: result for result in map(Result.read, lines)}
 
 
-def _points(options: argparse.Namespace) -> Iterator[Point]:
+def settings(env: Mapping[str, str]) -> str:
+    """Return what of the environment changes results: with it no point is taken for another."""
+    told = {"HITL_MODEL", "HITL_MAX_NEW_TOKENS"}
+    told |= {f"HITL_{one.name.upper()}" for one in fields(TrainingConfig)} - {"HITL_UPDATE"}
+    return " ".join(f"{name}={env[name]}" for name in sorted(told & env.keys()))
+
+
+def _points(options: argparse.Namespace, chosen: str) -> Iterator[Point]:
     seeds = map(int, options.seeds.split(","))
     names, updates = options.tastes.split(","), options.updates.split(",")
     # Seeds first: a run that is cut off has something of every taste.
     for seed, number, taste, update in product(seeds, options.ratings, names, updates):
-        yield Point(taste, number, seed, update, options.train_every)
+        shared = (options.train_every, options.unseen, options.mix, chosen)
+        yield Point(taste, number, seed, update, *shared)
 
 
-def _run(point: Point, options: argparse.Namespace, env: Mapping[str, str]) -> list[Result]:
+def _run(point: Point, env: Mapping[str, str]) -> list[Result]:
     """Simulate one run in a process of its own."""
     command = [
         sys.executable, "-m", "benchmarks.simulate",
@@ -152,9 +165,9 @@ def _run(point: Point, options: argparse.Namespace, env: Mapping[str, str]) -> l
         "--ratings", str(point.ratings),
         "--train-every", str(point.every or point.ratings),
         "--seed", str(point.seed),
-        "--unseen", str(options.unseen),
+        "--unseen", str(point.unseen),
         "--best-of", str(BEST_OF if point.update == "ppo" else 1),
-        *options.mix.split(),
+        *point.mix.split(),
     ]  # fmt: skip
     done = subprocess.run(  # noqa: S603 - our own interpreter and module
         command,

@@ -1,12 +1,14 @@
 import json
 import math
 import statistics
+from contextlib import redirect_stdout
 from dataclasses import asdict, replace
+from io import StringIO
 from pathlib import Path
 
 import pytest
 
-from benchmarks.learning import Point, Result, interval, main, plot, results_of, table
+from benchmarks.learning import Point, Result, interval, main, plot, results_of, settings, table
 
 FIGURES = {"surprise_ratio": 1.02, "distinct2_ratio": 0.97, "kl": 0.1}
 LINES = [
@@ -59,6 +61,19 @@ def test_runs_that_train_on_the_way_need_ratings_to_train_at(
 def test_results_survive_the_file() -> None:
     result = made(0.7)
     assert Result.read(json.dumps(asdict(result))) == result
+
+
+def test_only_what_was_run_as_it_is_asked_for_is_taken_from_the_file(tmp_path: Path) -> None:
+    env = {"HITL_UPDATES": "2", "HITL_ADMIN_PASSWORD": "secret", "HITL_DATA_DIR": "/elsewhere"}
+    assert settings(env) == "HITL_UPDATES=2"
+    plain, flippers = made(0.7), replace(made(0.4), point=Point("warm", 32, 0, "ppo", mix="-f"))
+    out = tmp_path / "learning.jsonl"
+    out.write_text("".join(json.dumps(asdict(one)) + "\n" for one in (plain, flippers)))
+    wanted = ["--tastes", "warm", "--ratings", "32", "--seeds", "0", "--updates", "ppo"]
+    for mix, share in (("", "70%"), ("-f", "40%")):
+        with redirect_stdout(StringIO()) as told:
+            assert main([*wanted, f"--mix={mix}", "--out", str(out)], {}) == 0
+        assert share in told.getvalue()
 
 
 def test_an_interval_is_student_s() -> None:
