@@ -52,8 +52,12 @@ class TrainingConfig:
     )
 
     # The adapter
-    lora_rank: int = number(16, 1, 256, "Rank of the LoRA matrices.")
-    lora_layers: int = number(10, 1, 1_000, "How many layers, from the top, are adapted.")
+    lora_rank: int = number(
+        16, 1, 256, "Rank of the LoRA matrices of the first version; later ones go on from it."
+    )
+    lora_layers: int = number(
+        10, 1, 1_000, "How many layers, from the top, the first version adapts; likewise."
+    )
     max_prompt: int = number(512, 16, 8_192, "Prompt tokens that training looks at.")
     max_answer: int = number(64, 4, 2_048, "Answer tokens that training looks at.")
     temperature: float = number(0.7, 0.0, 2.0, "Sampling temperature of answers, 0 (greedy) to 2.")

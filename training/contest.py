@@ -40,7 +40,7 @@ class Contest:
 
         def examine() -> Exam:
             now = self._sample(self._seeds(0)[:1])
-            if now.scores == yardstick.served.scores[: len(now.scores)]:
+            if now.texts == yardstick.served.texts[: len(now.texts)]:
                 raise NothingLearnt("The candidate answers exactly as the served version does.")
             return self._marked(now, yardstick, ROOM)
 

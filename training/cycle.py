@@ -143,7 +143,8 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         cache = FeatureCache(shop.home.features, policy, config)
         head, metrics = fit(cache, train, heldout, config.reward_caution)
         done = Outcome(cycle, "refused", parent, counts, metrics)
-        if metrics["auc"] is not None and metrics["trusted"] and metrics["auc"] < 0.5:
+        reward = Reward(shop.base, head, shop.function, config.reward_share)
+        if reward.hears_people and metrics["trusted"] and metrics["auc"] < 0.5:
             reason = f"The reward head ranks unseen answers worse than chance (AUC {metrics['auc']:.2f})."
             done = replace(done, verdict=gate.Verdict(False, [reason], {}).as_json())  # noqa: FBT003
             _close(shop, done)
@@ -152,7 +153,6 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         limits = config.max_prompt, config.max_answer
         reading = heads.Reading(shop.base.name, policy.frozen, *limits, cycle)
         _keep(shop, head, reading, metrics["disputed"])
-        reward = Reward(shop.base, head, shop.function, config.reward_share)
         contest = Contest(policy, lessons.questions(heldout, config), reward, config)
         report("fit", 0.5, "answering held-out questions with the served version")
         yardstick = contest.served(_lengths(head, found), bare=parent == BASE_VERSION)
@@ -206,6 +206,7 @@ def _update(
     policy: Policy, goal: ppo.Goal, train: Targets, config: TrainingConfig, report: Report
 ) -> dict[str, Any]:
     report("update", 0.0, "preparing the rated answers")
+    train = train.newest(config.rated_keep)
     if config.update != "ppo":
         # TRL is 100 MB of memory, and PPO needs nothing of it.
         from training import trl_updates  # noqa: PLC0415
@@ -221,12 +222,11 @@ def _update(
 
 
 def _rated(policy: Policy, train: Targets, config: TrainingConfig) -> RatedAnswers:
-    """Return the newest rated answers, with liked and disliked ones weighing the same in all."""
+    """Return the rated answers, with liked and disliked ones weighing the same in all."""
     items = [(r.turns, r.answer, r.target, r.weight) for r in train.rated]
     for pair in train.pairs:
         items.append((pair.turns, pair.chosen, 1.0, pair.weight))
         items.append((pair.turns, pair.rejected, 0.0, pair.weight))
-    items = items[-config.rated_keep :]
     answers = given(policy, [(turns, text) for turns, text, _, _ in items], config)
     liked = torch.tensor([target for _, _, target, _ in items])
     weight = torch.tensor([weight for _, _, _, weight in items])

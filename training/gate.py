@@ -30,6 +30,7 @@ class Sample:
 
     scores: list[float]
     asked: list[int]  # the question of each; answers to one aren't independent
+    texts: list[str]
     kl: float  # to the base, nats per token
     surprise: float  # of the base at the answers, nats per token
     length: float  # answer tokens
@@ -109,6 +110,7 @@ def sample(
     return Sample(
         scores=score(answers).tolist(),
         asked=[prompts.index(turns) for turns in prompts],
+        texts=answers.texts,
         kl=base - own,
         surprise=base,
         length=float(answers.mask_BT.sum(1).float().mean()),
@@ -124,8 +126,12 @@ def together(samples: Sequence[Sample]) -> Sample:
     """
     figures = ("kl", "surprise", "length", "repetition", "distinct2")
     means = {name: mean(getattr(one, name) for one in samples) for name in figures}
-    scores = [score for one in samples for score in one.scores]
-    return Sample(scores, [asked for one in samples for asked in one.asked], **means)
+    return Sample(
+        [score for one in samples for score in one.scores],
+        [asked for one in samples for asked in one.asked],
+        [text for one in samples for text in one.texts],
+        **means,
+    )
 
 
 def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Verdict:

@@ -29,6 +29,11 @@ class Reward:
     own: named.Function | None = None
     share: float = 0.0
 
+    @property
+    def hears_people(self) -> bool:
+        """Whether what people said counts at all, or the host's function alone does."""
+        return self.own is None or self.share < 1
+
     def score(self, answers: Answers) -> Tensor:
         """Return what each of B answers is worth."""
         scores_B = self.head.score(answers.features_BF)

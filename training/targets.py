@@ -24,6 +24,8 @@ BOTH_BAD = 0.5
 """Weight of each of two drafts that were both called bad."""
 MOST_OF_ONE = 3.0
 """How much one rater counts at most, in opinions of the median rater: a flood is one person's view."""
+NO_FLOOD = 0.1
+"""Share of what all others said that is none: beside many who rate once, whoever comes back isn't cut."""
 FEWEST_RATERS = 3
 RUN = 4
 """Questions of a conversation that stand or fall together where it is parted."""
@@ -42,6 +44,8 @@ class Place:
     conversation: str
     question: str
     run: int = 0
+    at: float = 0.0
+    """When the answer was given, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,17 @@ class Targets:
         """How many opinions there are; a pair counts as one."""
         return len(self.rated) + len(self.pairs)
 
+    def newest(self, number: int) -> "Targets":
+        """Return the opinions of the newest answers, in order; what nobody spoke out gives way first."""
+        opinions: list[Rated | Pair] = [*self.rated, *self.pairs]
+        opinions.sort(key=lambda one: (one.source != IMPLICIT, one.place.at))
+        kept = opinions[-number:]
+        return replace(
+            self,
+            rated=[one for one in kept if isinstance(one, Rated)],
+            pairs=[one for one in kept if isinstance(one, Pair)],
+        )
+
     @property
     def places(self) -> list[Place]:
         """Where the answers were given that there is an opinion of."""
@@ -106,8 +121,7 @@ NOTHING: Mapping[str, float] = {}
 def build(transcripts: Iterable[Transcript], implied: Mapping[str, float] = NOTHING) -> Targets:
     """Turn what was said in some conversations into targets; the newest of each kind counts.
 
-    `implied` is what gestures say of answers by id, from -1 to 1. Its targets come first, so that
-    whoever keeps the newest keeps what was said.
+    `implied` is what gestures say of answers by id, from -1 to 1. Its targets come first.
     """
     targets = Targets()
     quiet: list[Rated] = []
@@ -126,7 +140,7 @@ def build(transcripts: Iterable[Transcript], implied: Mapping[str, float] = NOTH
 
 
 def _share_out(targets: Targets, raters: Sequence[tuple[str, int, int]]) -> None:
-    """Let nobody count more than `MOST_OF_ONE` says; `raters` gives, in order, whose opinions are whose.
+    """Cut floods down as `MOST_OF_ONE` says; `raters` gives, in order, whose opinions are whose.
 
     Of two people nobody can tell which of them speaks for the others, so that takes three.
     """
@@ -136,8 +150,11 @@ def _share_out(targets: Targets, raters: Sequence[tuple[str, int, int]]) -> None
     counts = [count for count in said.values() if count]
     if len(counts) < FEWEST_RATERS:
         return
-    most = MOST_OF_ONE * median(counts)
-    share = {rater: min(1.0, most / max(count, 1)) for rater, count in said.items()}
+    usual, total = MOST_OF_ONE * median(counts), sum(counts)
+    share = {
+        rater: min(1.0, max(usual, NO_FLOOD * (total - count)) / max(count, 1))
+        for rater, count in said.items()
+    }
     of_rated = [share[rater] for rater, rated, _ in raters for _ in range(rated)]
     of_pairs = [share[rater] for rater, _, pairs in raters for _ in range(pairs)]
     targets.rated[:] = [
@@ -171,7 +188,8 @@ def _words(text: str) -> int:
 def place(transcript: Transcript, answer: Message) -> Place:
     """Return where an answer was given."""
     before = transcript.asked_before(answer)
-    return Place(answer.conversation_id, answer.parent_id or answer.id, before // RUN)
+    at = answer.created_at.timestamp()
+    return Place(answer.conversation_id, answer.parent_id or answer.id, before // RUN, at)
 
 
 def _rated(transcript: Transcript) -> Iterable[Rated]:

@@ -196,7 +196,7 @@ def _kto_rows(policy: Policy, targets: Targets, config: TrainingConfig) -> list[
     In the order of training: from these mismatched answers TRL estimates the KL of a batch.
     """
     rows = []
-    for opinion in opinions(targets)[-config.rated_keep :]:
+    for opinion in opinions(targets):
         prompt, answer = _ids(policy, opinion.turns, config, opinion.answer)
         rows.append({"prompt_ids": prompt, "completion_ids": answer, "label": opinion.liked})
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(config.seed))
@@ -208,7 +208,7 @@ def _kto_rows(policy: Policy, targets: Targets, config: TrainingConfig) -> list[
 
 def _dpo_rows(policy: Policy, targets: Targets, config: TrainingConfig) -> list[Row]:
     rows = []
-    for pair in preferences(targets)[-config.rated_keep :]:
+    for pair in preferences(targets):
         prompt, chosen, rejected = _ids(policy, pair.turns, config, pair.chosen, pair.rejected)
         rows.append({"prompt_ids": prompt, "chosen_ids": chosen, "rejected_ids": rejected})
     return rows
@@ -217,8 +217,7 @@ def _dpo_rows(policy: Policy, targets: Targets, config: TrainingConfig) -> list[
 def _sft_rows(policy: Policy, targets: Targets, config: TrainingConfig) -> list[Row]:
     """Return liked answers; the loss looks at what isn't labelled -100."""
     rows = []
-    liked = [opinion for opinion in opinions(targets) if opinion.liked]
-    for opinion in liked[-config.rated_keep :]:
+    for opinion in (opinion for opinion in opinions(targets) if opinion.liked):
         prompt, answer = _ids(policy, opinion.turns, config, opinion.answer)
         rows.append({"input_ids": prompt + answer, "labels": [-100] * len(prompt) + answer})
     return rows

@@ -23,6 +23,10 @@ def contest(policy: Policy, config: TrainingConfig) -> Contest:
     return Contest(policy, prompts, Reward(policy.base, head), lax)
 
 
+def never(_question: str, _answer: str) -> float:
+    return 0.0
+
+
 def stray(policy: Policy) -> None:
     torch.manual_seed(1)
     with torch.no_grad():
@@ -49,6 +53,13 @@ def test_an_exam_of_the_served_version_itself_is_a_defect(contest: Contest) -> N
     exam = contest.exam(contest.served(AS_LONG, bare=True))
     with pytest.raises(NothingLearnt, match="exactly as the served"):
         exam()
+
+
+def test_other_answers_that_score_the_same_are_no_defect(contest: Contest) -> None:
+    alike = replace(contest, reward=Reward(contest.policy.base, contest.reward.head, never, 1.0))
+    yardstick = alike.served(AS_LONG, bare=True)
+    stray(alike.policy)
+    assert alike.exam(yardstick)().score == yardstick.served.score == 0.0
 
 
 def test_an_exam_gives_the_mean_score_and_the_bounds_that_were_left(contest: Contest) -> None:

@@ -160,7 +160,7 @@ def sentenced(policy: Policy, *verdicts: gate.Verdict) -> tuple[gate.Verdict, bo
     course.exam()
     course.exam()
     course.take_best()
-    none = gate.Sample([], [], 0.0, 0.0, 0.0, 0.0, 0.0)
+    none = gate.Sample([], [], [], 0.0, 0.0, 0.0, 0.0, 0.0)
     return cycle._verdict(contest, gate.Yardstick(none, none), course), course.take_best()
 
 

@@ -21,6 +21,7 @@ from training.prompts import Turn
 SERVED = Sample(
     scores=[0.4] * 10,
     asked=list(range(10)),
+    texts=["because"] * 10,
     kl=0.0,
     surprise=1.0,
     length=40.0,
@@ -83,10 +84,11 @@ def test_the_same_adapter_gives_the_same_sample_twice(
 
 
 def test_rounds_together_have_all_scores_and_mean_figures() -> None:
-    more = replace(SERVED, scores=[1.0], asked=[3], length=50.0, distinct2=0.6)
+    more = replace(SERVED, scores=[1.0], asked=[3], texts=["why"], length=50.0, distinct2=0.6)
     twice = together([SERVED, more])
     assert twice.scores == [*SERVED.scores, 1.0]
     assert twice.asked == [*range(10), 3]
+    assert twice.texts == [*SERVED.texts, "why"]
     assert twice.length == pytest.approx((SERVED.length + 50) / 2)
     assert twice.distinct2 == pytest.approx((SERVED.distinct2 + 0.6) / 2)
     assert together([SERVED]) == replace(SERVED, canaries={})

@@ -34,6 +34,7 @@ def test_the_head_alone_gives_its_cautious_score(
     policy: Policy, answers: Answers, head: RewardHead
 ) -> None:
     reward = Reward(policy.base, head)
+    assert reward.hears_people
     assert torch.equal(reward.score(answers), head.score(answers.features_BF))
     assert torch.allclose(reward.shares(answers).sum(1), reward.score(answers), atol=1e-5)
 
@@ -43,7 +44,9 @@ def test_the_host_s_function_is_added_or_takes_its_place(
 ) -> None:
     alone = Reward(policy.base, head, short, 1.0)
     assert alone.score(answers).tolist() == [0.0, 1.0]
+    assert not alone.hears_people
     half = Reward(policy.base, head, short, 0.5)
+    assert half.hears_people
     expected = head.score(answers.features_BF) / 2 + torch.tensor([0.0, 0.5])
     assert torch.allclose(half.score(answers), expected)
     shares = half.shares(answers)

@@ -178,3 +178,33 @@ def test_two_people_count_by_what_they_say_however_much_it_is() -> None:
     chats = [*ratings("host", 50, 1), *ratings("guest", 1, -1)]
     targets = build(chat.transcript() for chat in chats)
     assert {r.weight for r in targets.rated} == {1.0}
+
+
+def test_those_who_come_back_aren_t_cut_because_many_rate_once() -> None:
+    regulars = [chat for rater in "abcde" for chat in ratings(rater, 30, 1)]
+    once = [chat for i in range(200) for chat in ratings(f"guest{i}-", 1, 1)]
+    targets = build(chat.transcript() for chat in [*regulars, *once])
+    assert {r.weight for r in targets.rated} == {1.0}
+    flood = ratings("flooder", 1000, -1)
+    targets = build(chat.transcript() for chat in [*regulars, *flood, *once])
+    assert round(sum(r.weight for r in targets.rated if r.target == 0.0), 6) == 35
+    assert {r.weight for r in targets.rated if r.target == 1.0} == {1.0}
+
+
+def test_the_newest_opinions_are_kept_whatever_their_kind() -> None:
+    chat = Chat()
+    drafts = [chat.say(f"d{i}", chat.question(f"q{i}"), f"answer {i}") for i in range(4)]
+    quiet = chat.answered("quiet")
+    chat.feed("rating", drafts[0], value=1)
+    chat.feed("edit", drafts[1], text="better")
+    chat.feed("rating", drafts[3], value=-1)
+    targets = build([chat.transcript()], {quiet: 0.5})
+    kept = targets.newest(3)
+    assert [(r.answer, r.source) for r in kept.rated] == [
+        ("better", "edit"),
+        ("answer 3", "rating"),
+    ]
+    assert [p.chosen for p in kept.pairs] == ["better"]
+    assert next(r.source for r in targets.newest(100).rated) == "implicit"
+    assert targets.newest(100).labels == targets.labels == 5
+    assert kept.prompts == targets.prompts
