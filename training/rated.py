@@ -1,8 +1,8 @@
 """The answers that people rated, learnt from directly, before PPO rolls out any of its own.
 
 A head fitted on few ratings sees less in them than they hold. The loss is KTO's (Ethayarajh et al.
-2024, arXiv:2402.01306), against the base, with its reference point at 0: nothing has moved yet.
-Knows no reward.
+2024, arXiv:2402.01306), against the base, with its reference point left at 0: how far the tilt and
+earlier versions have moved the policy isn't taken off. Knows no reward.
 
 Shapes: B answers, T tokens of prompt and answer.
 """
