@@ -51,16 +51,19 @@ KEY = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+CODE = r"[a-z_][\w.]*[(\[]|[a-z_]+(?:\.[a-z_]+)+(?=[\s\"',;&)]|\Z)"
+"""What yields a secret and isn't one: a call, an index, an attribute."""
 NAMED = re.compile(
-    r"""
-    \b(?:bearer|basic)\ +(?=[\w.~+/=-]*[0-9])[\w.~+/=-]{16,}
+    rf"""
+    \b(?:bearer|basic)\ +(?=[\w.~+/=-]*[0-9])[\w.~+/=-]{{16,}}
     | (?:password|passwort|passwd|pwd|passphrase|secret|token|(?:api|access|secret)[ _-]?key)
-      ["']?\s*(?:[:=]\s*["']?[^\s"',;&)]{6,} | is:?\s+["']?(?=\S*[0-9$#!%*])[^\s"',;]{6,})
+      ["']?\s*(?:[:=]\s*(?:["']|(?!{CODE}))[^\s"',;&)]{{6,}}
+                | is:?\s+["']?(?=\S*[0-9$#!%*])[^\s"',;]{{6,}})
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 EMAIL = re.compile(
-    r"(?<![\w.+%'-])(?:[\w.+%'-]{1,64}@[\w-]+(?:\.[\w-]+)+"
+    r"(?<![\w.+%'-])(?:[\w.+%'-]{1,64}@(?:[\w-]+\.)+(?:xn--[\w-]+|[^\W\d_]{2,})"
     r"|[\w.+-]{1,64} ?[\[({]at[\])}] ?[\w-]+(?:(?:\.| ?[\[({]dot[\])}] ?)[\w-]+)+)",
     re.IGNORECASE,
 )
@@ -86,8 +89,10 @@ ADDRESS = re.compile(
     r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}))",
     re.IGNORECASE,
 )
+DANISH = re.compile(r"(?:[0-9]{2}[ -]{0,2}){3}[0-9]{4}")
+DATE = r"[0-9]{1,2}[./-][0-9]{1,2}[./-](?:1[0-9]|20)[0-9]{2}(?![0-9])"
 PHONE = re.compile(
-    r"(?<![\w.])(?:"
+    rf"(?<![\w.])(?:{DATE}|"  # found here so that no part of it is
     r"(?:\+|00)[1-9](?:[ ./()-]{0,2}[0-9]){6,14}"
     r"|(?:1[ .-]?)?(?:\([2-9][0-9]{2}\)[ .-]?|[2-9][0-9]{2}[ .-])[0-9]{3}[ .-]?[0-9]{4}"
     r"|\(?0[1-9][0-9]{0,4}\)?[ /.-]{1,3}(?:[0-9][ /.-]?){4,9}[0-9]"
@@ -96,8 +101,11 @@ PHONE = re.compile(
     r"|[6-9][0-9]{4}[ -][0-9]{5}"
     r")(?!\w|[.,][0-9])"
     r"|(?i:\b(?:phone|telephone|tel|mobile|cell|call|whatsapp|number|text|sms|ring|fax|handy|telefon)\b"
-    r"[^0-9\n]{0,16})(?<![0-9])[0-9](?:[ ./-]?[0-9]){6,14}(?!\w|[.,][0-9])"
+    rf"[^0-9\n]{{0,16}})(?<![0-9])(?!{DATE})"
+    r"[0-9](?:[ ./-]?[0-9]){6,14}(?!\w|[.,][0-9])"
 )
+NO_PHONE = re.compile(rf"{DATE}|(?:[0-9]{{1,2}}[05]0 ){{2}}[0-9]{{1,2}}[05]0")
+"""A date, or round numbers in a row."""
 
 Check = Callable[[str], bool]
 
@@ -158,12 +166,23 @@ def _is_persons(found: str) -> bool:
     return not BARE.fullmatch(found) and any(_valid(found))
 
 
+def _is_phone(found: str) -> bool:
+    return len(_digits(found)) >= 7 and not NO_PHONE.fullmatch(found)
+
+
 def _valid(found: str) -> Iterator[bool]:
     for number in NUMBERS_OF_PEOPLE:
         try:
-            yield bool(number.validate(found))
+            valid = bool(number.validate(found))
+            yield valid and (number is not cpr or _is_danish(found))
         except ValidationError:
             yield False
+
+
+def _is_danish(found: str) -> bool:
+    """Since 2007 no digit need check the others; without a gap only that tells it from a time."""
+    gap = not found.isdigit()
+    return DANISH.fullmatch(found) is not None and (gap or cpr.checksum(found) == 0)
 
 
 def _is_address(found: str) -> bool:
@@ -224,7 +243,7 @@ KINDS: tuple[tuple[Check, tuple[tuple[str, re.Pattern[str], Check], ...]], ...] 
             ("id", LETTERED, _is_persons),
             ("id", DIGITS, _is_persons),
             ("id", UNCHECKED, _any),
-            ("phone", PHONE, _any),
+            ("phone", PHONE, _is_phone),
         ),
     ),
 )

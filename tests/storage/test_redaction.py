@@ -224,9 +224,35 @@ def test_ordinary_text_stays_as_it_is() -> None:
         "127.0.0.1 and ::1 are this machine; 255 colours.",
         "d41d8cd98f00b204e9800998ecf8427e is the MD5 of nothing.",
         "Use 2x4 boards, 10/12 of an inch, 1/2/3/4.",
+        "03/15/2024, 01/02/2024, 05.12.2024, 09.11.1989 and 05-12-2024 are days.",
+        "On 01/02/2024 10:30 they met; call it 05/12/2024.",
+        "token = tokenizer.encode(text)",
+        'password = input("Enter")',
+        "secret_key = get_secret()",
+        "token = row[3]; password = settings.password",
+        "npm install react@18.2.0 @types/node@18.0.0",
+        "250 500 1000",
+        "300 400 5000",
+        "1704067200",
     ):
         assert redaction.clean(text) == text
     assert redaction.counts == Counter()
+
+
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("On 05.12.2024 030 901820 rang", "On 05.12.2024 [phone] rang"),
+        ("01/02/2024 415-555-0123", "01/02/2024 [phone]"),
+        ("token = 'settings.token'", "[secret]'"),
+        ("password: (h1unter2", "[secret]"),
+        ("ann@example.xn--p1ai", "[email]"),
+        ("2110625629", "[id]"),
+        ("Born 010109-4123.", "Born [id]."),
+    ],
+)
+def test_what_only_looks_like_a_date_code_or_a_time_is_replaced(text: str, cleaned: str) -> None:
+    assert Redaction().clean(text) == cleaned
 
 
 def test_what_was_replaced_is_counted_by_kind_and_says_what_it_was() -> None:
