@@ -194,13 +194,14 @@ def _patiently(ask: Callable[[], T], folder: Path, sleep: Callable[[float], None
     for wait in (*WAITS, None):
         try:
             return ask()
-        except (HfHubHTTPError, TransportError) as error:
-            response = getattr(error, "response", None)
+        except (HfHubHTTPError, TransportError, RuntimeError) as error:
+            why = _behind(error)
+            response = getattr(why, "response", None)
             status = response.status_code if response is not None else None
             passing = status is None or status == 429 or status >= 500
             if wait is None or not passing:
                 raise PushFailed(
-                    f"The Hub didn't take it ({_line(error)}). All of it lies in {folder}; "
+                    f"The Hub didn't take it ({_line(why)}). All of it lies in {folder}; "
                     f"{'try again later' if passing else 'check --repo and HF_TOKEN'}."
                 ) from error
             asked = response.headers.get("Retry-After", "") if response is not None else ""
@@ -213,7 +214,12 @@ def _is_ours(name: str) -> bool:
     return name.split(".")[0] in FORMATS
 
 
-def _line(error: Exception) -> str:
+def _behind(error: Exception) -> BaseException:
+    """Return why a large file failed: the client's "Error while uploading" says nothing of it."""
+    return error.__cause__ if isinstance(error, RuntimeError) and error.__cause__ else error
+
+
+def _line(error: BaseException) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 

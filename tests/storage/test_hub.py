@@ -1,3 +1,4 @@
+import hashlib
 import os
 import subprocess
 import sys
@@ -103,6 +104,35 @@ def test_a_refusal_is_not_asked_again(there: Hub, folder: Path) -> None:
     there.refuse("/commit/", 403)
     with pytest.raises(PushFailed, match="HF_TOKEN"):
         push(api(there), Place("me/feedback", "dataset"), folder, "Add", never)
+
+
+@pytest.fixture
+def upload(there: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Where the one large file goes: the plain way, as nothing here speaks Xet."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    there.takes_lfs = True
+    return f"/objects/{hashlib.sha256((folder / 'parquet.parquet').read_bytes()).hexdigest()}"
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # the Hub's client does it
+def test_a_hub_that_cannot_take_a_large_file_now_is_asked_again(
+    upload: str, there: Hub, folder: Path
+) -> None:
+    waits: list[float] = []
+    there.refuse(upload, 507)
+    push(api(there), Place("me/feedback", "dataset"), folder, "Add", waits.append)
+    assert there.files["datasets/me/feedback"] == contents(folder)
+    assert waits == [1.0]
+
+
+@pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+def test_a_hub_that_refuses_a_large_file_is_told_in_one_line(
+    upload: str, there: Hub, folder: Path
+) -> None:
+    there.refuse(upload, 403)
+    with pytest.raises(PushFailed, match=r"403.*HF_TOKEN") as caught:
+        push(api(there), Place("me/feedback", "dataset"), folder, "Add", never)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_hub_that_cannot_be_reached_is_told_in_one_line(folder: Path) -> None:
