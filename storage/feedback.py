@@ -65,14 +65,8 @@ def rate(
         NotYours: the message isn't this rater's.
         ValueError: not an answer, or a value, reason or comment that can't be taken.
     """
-    _answer(s, rater_id, message_id)
-    if type(value) is not int or value not in (1, -1, 0):  # True and 1.0 are no ratings
-        raise ValueError(f"The rating is {value!r}. Use 1, -1, or 0 to take it back.")
-    row = Feedback(rater_id=rater_id, message_id=message_id, kind="rating", value=value)
-    if value:
-        row.reasons = _reasons(reasons)
-        row.comment = _comment(comment)
-    return _add(s, row)
+    answer = _answer(s, rater_id, message_id)
+    return _add(s, rater_id, answer, new_rating(value, reasons, comment))
 
 
 def score(
@@ -84,11 +78,8 @@ def score(
         NotYours: the message isn't this rater's.
         ValueError: not an answer, or a guideline, criterion or score that there isn't.
     """
-    _answer(s, rater_id, message_id)
-    given = _scores(guideline, scores)
-    row = Feedback(rater_id=rater_id, message_id=message_id, kind="scores")
-    row.guideline, row.scores = guideline, given or None
-    return _add(s, row)
+    answer = _answer(s, rater_id, message_id)
+    return _add(s, rater_id, answer, new_scores(guideline, scores))
 
 
 def take_back_edit(s: Session, rater_id: str, message_id: str) -> Feedback:
@@ -98,8 +89,8 @@ def take_back_edit(s: Session, rater_id: str, message_id: str) -> Feedback:
         NotYours: the message isn't this rater's.
         ValueError: not an answer.
     """
-    _answer(s, rater_id, message_id)
-    return _add(s, Feedback(rater_id=rater_id, message_id=message_id, kind="edit"))
+    answer = _answer(s, rater_id, message_id)
+    return _add(s, rater_id, answer, Feedback(kind="edit"))
 
 
 def edit(s: Session, rater_id: str, message_id: str, text: str) -> Feedback:
@@ -109,11 +100,8 @@ def edit(s: Session, rater_id: str, message_id: str, text: str) -> Feedback:
         NotYours: the message isn't this rater's.
         ValueError: not an answer, or the text is empty.
     """
-    _answer(s, rater_id, message_id)
-    wanted = _storable(text, "The edited answer")
-    if not wanted.strip():
-        raise ValueError("The edited answer is empty. Write the answer that you wanted.")
-    return _add(s, Feedback(rater_id=rater_id, message_id=message_id, kind="edit", text=wanted))
+    answer = _answer(s, rater_id, message_id)
+    return _add(s, rater_id, answer, new_edit(text))
 
 
 def choose(s: Session, rater_id: str, chosen_id: str, rejected_id: str, verdict: str) -> Feedback:
@@ -124,20 +112,62 @@ def choose(s: Session, rater_id: str, chosen_id: str, rejected_id: str, verdict:
         ValueError: an unknown verdict, or not two drafts of one answer.
     """
     chosen, rejected = _answer(s, rater_id, chosen_id), _answer(s, rater_id, rejected_id)
-    if verdict not in VERDICTS:
-        raise ValueError(f"The verdict is {verdict!r}. Use one of {', '.join(VERDICTS)}.")
+    choice = new_choice(verdict)
     if chosen.id == rejected.id or chosen.parent_id != rejected.parent_id:
         raise ValueError("These are not two drafts of one answer. Choose between such drafts only.")
-    return _add(
-        s,
-        Feedback(
-            rater_id=rater_id,
-            message_id=chosen.id,
-            other_id=rejected.id,
-            kind="choice",
-            verdict=verdict,
-        ),
-    )
+    choice.other_id = rejected.id
+    return _add(s, rater_id, chosen, choice)
+
+
+# Checked, and about no answer yet
+
+
+def new_rating(value: int, reasons: Sequence[str] = (), comment: str = "") -> Feedback:
+    """Return a rating.
+
+    Raises:
+        ValueError: a value, reason or comment that can't be taken.
+    """
+    if type(value) is not int or value not in (1, -1, 0):  # True and 1.0 are no ratings
+        raise ValueError(f"The rating is {value!r}. Use 1, -1, or 0 to take it back.")
+    row = Feedback(kind="rating", value=value)
+    if value:
+        row.reasons = _reasons(reasons)
+        row.comment = _comment(comment)
+    return row
+
+
+def new_scores(guideline: str, scores: Mapping[str, int]) -> Feedback:
+    """Return scores.
+
+    Raises:
+        ValueError: a guideline, criterion or score that there isn't.
+    """
+    given = _scores(guideline, scores)
+    return Feedback(kind="scores", guideline=guideline, scores=given or None)
+
+
+def new_edit(text: str) -> Feedback:
+    """Return an edit.
+
+    Raises:
+        ValueError: the text is empty.
+    """
+    wanted = _storable(text, "The edited answer")
+    if not wanted.strip():
+        raise ValueError("The edited answer is empty. Write the answer that you wanted.")
+    return Feedback(kind="edit", text=wanted)
+
+
+def new_choice(verdict: str) -> Feedback:
+    """Return a choice, still without what it was made against.
+
+    Raises:
+        ValueError: an unknown verdict.
+    """
+    if verdict not in VERDICTS:
+        raise ValueError(f"The verdict is {verdict!r}. Use one of {', '.join(VERDICTS)}.")
+    return Feedback(kind="choice", verdict=verdict)
 
 
 # Done in passing
@@ -263,7 +293,8 @@ def _answer(s: Session, rater_id: str, message_id: str) -> Message:
     return message
 
 
-def _add(s: Session, row: Feedback) -> Feedback:
+def _add(s: Session, rater_id: str, answer: Message, row: Feedback) -> Feedback:
+    row.rater_id, row.message_id = rater_id, answer.id
     s.add(row)
     s.flush()
     return row

@@ -23,9 +23,9 @@ import orjson
 from sqlalchemy.orm import Session
 
 from storage import feedback
-from storage.database import Database, DatabaseUnusable
+from storage.database import Database, DatabaseBusy, DatabaseUnusable
 from storage.home import Home, HomeError
-from storage.models import Conversation, Message, Rater, now
+from storage.models import Conversation, Feedback, Message, Rater, now
 from storage.transcripts import Turn
 
 VERSION = "imported"
@@ -35,11 +35,11 @@ BATCH = 100
 
 @dataclass(frozen=True)
 class Said:
-    """An answer to some turns, and the opinions about it; `other` in a choice is the other's text."""
+    """An answer to some turns, and the opinions about it, each with the other's text in a choice."""
 
     turns: list[Turn]
     answer: str
-    opinions: list[dict[str, Any]]
+    opinions: list[tuple[Feedback, str]]
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{path} can't be read ({error.strerror or error}). Name another file.\n")
         return 2
-    except (DatabaseUnusable, HomeError, ValueError) as error:
+    except (DatabaseUnusable, DatabaseBusy, HomeError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 2
     sys.stdout.write(
@@ -174,6 +174,8 @@ def _said(number: int, row: dict[str, Any]) -> Said | None:
             f"Row {number} is neither one of our exports nor TRL's prompt, completion, label or "
             f"prompt, chosen, rejected ({type(error).__name__}: {error})."
         ) from error
+    except ValueError as error:
+        raise ValueError(f"Row {number} can't be taken. {error}") from error
     roles = [turn["role"] for turn in said.turns]
     if not said.answer.strip() or roles[-1:] != ["user"] or set(roles) - {"user", "assistant"}:
         return None
@@ -181,17 +183,31 @@ def _said(number: int, row: dict[str, Any]) -> Said | None:
 
 
 def _from_export(row: dict[str, Any]) -> Said:
-    drafts = {draft["message"]: draft["answer"] for draft in row["drafts"]}
-    opinions = [{**said, "other": drafts.get(said["other"], "")} for said in row["feedback"]]
+    drafts = {draft["message"]: _text(draft["answer"]) for draft in row["drafts"]}
+    found = [(_opinion(said), drafts.get(said["other"], "")) for said in row["feedback"]]
+    opinions = [(opinion, other) for opinion, other in found if opinion]
     return Said(_turns(row["prompt"]), _text(row["answer"]), opinions)
+
+
+def _opinion(said: dict[str, Any]) -> Feedback | None:
+    """Return what was said, by the same checks as a person's; None for a kind that isn't known."""
+    kind = said["kind"]
+    if kind == "rating":
+        reasons, comment = said.get("reasons") or (), said.get("comment") or ""
+        return feedback.new_rating(said["value"], reasons, comment)
+    if kind == "scores":
+        return feedback.new_scores(said["guideline"], orjson.loads(said["scores"]))
+    if kind == "edit":
+        return feedback.new_edit(said["text"]) if said["text"] else Feedback(kind="edit")
+    return feedback.new_choice(said["verdict"]) if kind == "choice" else None
 
 
 def _from_unpaired(row: dict[str, Any]) -> Said:
     liked = row["label"]
     if not isinstance(liked, bool):
         raise TypeError("label is neither true nor false")
-    rating = {"kind": "rating", "value": 1 if liked else -1}
-    return Said(_turns(row["prompt"]), _answer(row["completion"]), [rating])
+    rating = feedback.new_rating(1 if liked else -1)
+    return Said(_turns(row["prompt"]), _answer(row["completion"]), [(rating, "")])
 
 
 def _from_preference(row: dict[str, Any]) -> Said:
@@ -201,8 +217,8 @@ def _from_preference(row: dict[str, Any]) -> Said:
     else:
         turns = _turns(chosen[:-1])
         chosen, rejected = chosen[-1:], rejected[-1:]
-    choice = {"kind": "choice", "verdict": "better", "other": _answer(rejected)}
-    return Said(turns, _answer(chosen), [choice])
+    choice = feedback.new_choice("better")
+    return Said(turns, _answer(chosen), [(choice, _answer(rejected))])
 
 
 def _turns(prompt: str | list[dict[str, Any]]) -> list[Turn]:
@@ -244,8 +260,14 @@ def _store(s: Session, talk: Talk) -> bool:
         for turn in said.turns:
             parent = tree.message(parent, turn["role"], turn["content"])
         answer = tree.message(parent, "assistant", said.answer)
-        for opinion in said.opinions:
-            _say(s, rater, tree, answer, opinion)
+        for opinion, text in said.opinions:
+            other = tree.message(parent, "assistant", text) if text else None
+            if opinion.kind == "choice" and other in (None, answer):
+                continue
+            opinion.rater_id, opinion.message_id = rater, answer.id
+            opinion.other_id = other.id if other else None
+            s.add(opinion)
+            s.flush()
     s.get_one(Conversation, key).head_id = tree.last
     return True
 
@@ -281,26 +303,6 @@ class _Tree:
             self._s.add(self._known[key])
             self._s.flush()
         return self._known[key]
-
-
-def _say(s: Session, rater: str, tree: _Tree, answer: Message, opinion: dict[str, Any]) -> None:
-    """Say it as a person would, by the same checks."""
-    kind = opinion.get("kind")
-    if kind == "rating":
-        reasons = opinion.get("reasons") or ()
-        feedback.rate(s, rater, answer.id, opinion["value"], reasons, opinion.get("comment") or "")
-    elif kind == "scores":
-        scores = orjson.loads(opinion["scores"])
-        feedback.score(s, rater, answer.id, opinion["guideline"], scores)
-    elif kind == "edit" and opinion["text"]:
-        feedback.edit(s, rater, answer.id, opinion["text"])
-    elif kind == "edit":
-        feedback.take_back_edit(s, rater, answer.id)
-    elif kind == "choice" and opinion["other"]:
-        parent = s.get_one(Message, answer.parent_id)
-        other = tree.message(parent, "assistant", opinion["other"])
-        if other is not answer:
-            feedback.choose(s, rater, answer.id, other.id, opinion["verdict"])
 
 
 def _hash(text: str) -> str:

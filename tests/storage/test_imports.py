@@ -3,6 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from storage import export, feedback, imports, transcripts
 from storage.database import Database
@@ -168,6 +169,51 @@ def test_a_file_that_is_something_else_is_refused_and_leaves_nothing(
     assert imports.main([str(path)], {"HITL_DATA_DIR": str(home)}) == 2
     assert line in capsys.readouterr().err
     assert not home.exists()
+
+
+def exported(*opinions: dict[str, Any], **fields: str) -> dict[str, Any]:
+    """A row of our own export."""
+    told = [{"other": "", **opinion} for opinion in opinions]
+    row = {"prompt": said("user", "Hi"), "answer": "Hello", "drafts": [], "feedback": told}
+    return {"conversation": "c1", "rater": "r1", **row, **fields}
+
+
+@pytest.mark.parametrize(
+    ("opinion", "line"),
+    [
+        ({"kind": "rating", "value": -1, "reasons": ["Dull"]}, "Unknown reason 'Dull'"),
+        ({"kind": "rating", "value": 3}, "The rating is 3"),
+        ({"kind": "rating"}, "KeyError: 'value'"),
+        ({"kind": "scores", "guideline": "dialogue-1", "scores": '{"natural": 9}'}, "score is 9"),
+        ({"kind": "scores", "guideline": "dialogue-1", "scores": "{"}, "unexpected end"),
+        ({"kind": "edit", "text": " "}, "edited answer is empty"),
+        ({"kind": "choice", "verdict": "best"}, "verdict is 'best'"),
+    ],
+)
+def test_an_opinion_that_cannot_be_taken_is_named_by_its_row_before_anything_is_stored(
+    opinion: dict[str, Any], line: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = exported({"kind": "rating", "value": 1}, conversation="c0")
+    path = written(tmp_path / "data.jsonl", good, exported(opinion))
+    home = tmp_path / "data"
+    assert imports.main([str(path)], {"HITL_DATA_DIR": str(home)}) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("Row 2 ")
+    assert line in error
+    assert error.count("\n") == 1
+    assert not home.exists()
+
+
+def test_a_database_that_takes_nothing_is_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "data.jsonl", exported({"kind": "rating", "value": 1}))
+    env = {"HITL_DATA_DIR": str(tmp_path / "data")}
+    database = Database.open(Home.from_env(env))
+    database.write(lambda s: s.execute(text("ALTER TABLE raters RENAME TO others")).close())
+    database.close()
+    assert imports.main([str(path)], env) == 2
+    assert capsys.readouterr().err.startswith("Not saved: the database says")
 
 
 def test_the_command_says_what_it_took_in(
