@@ -1,8 +1,8 @@
 """Feedback from files into the database, so that a reward head has something to begin with.
 
 Reads our own `jsonl` and `parquet` exports and TRL's preference and unpaired data, with conversational
-or plain texts. Importing a file twice changes nothing. A file whose rows don't name raters counts as
-one person. Knows no trainer.
+or plain texts. Importing a file twice changes nothing; a later export of the same installation adds
+what is new in it. A file whose rows don't name raters counts as one person. Knows no trainer.
 
     python -m storage.imports FILE
 """
@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage import feedback
@@ -53,12 +55,20 @@ class Talk:
 
 @dataclass
 class Imported:
-    """What came of a file."""
+    """What came of a file; `grown` are those known conversations that it had more of."""
 
     conversations: int = 0
     opinions: int = 0
     known: int = 0
+    grown: int = 0
     left_out: int = 0
+
+    def add(self, other: "Imported") -> None:
+        """Count what came of another part."""
+        self.conversations += other.conversations
+        self.opinions += other.opinions
+        self.known += other.known
+        self.grown += other.grown
 
 
 def read(path: Path) -> Iterator[Talk | None]:
@@ -85,20 +95,18 @@ def read(path: Path) -> Iterator[Talk | None]:
 
 
 def store(database: Database, talks: Iterable[Talk | None]) -> Imported:
-    """Put conversations into the database, except those that it has from an earlier import."""
+    """Put conversations into the database, except what it has of them from an earlier import."""
     done = Imported()
     found = iter(talks)
     while batch := list(islice(found, BATCH)):
         done.left_out += batch.count(None)
         here = [talk for talk in batch if talk is not None]
 
-        def work(s: Session, here: list[Talk] = here) -> list[bool]:
+        def work(s: Session, here: list[Talk] = here) -> list[Imported]:
             return [_store(s, talk) for talk in here]
 
-        for talk, new in zip(here, database.write(work), strict=True):
-            done.conversations += new
-            done.known += not new
-            done.opinions += new * sum(len(said.opinions) for said in talk.said)
+        for one in database.write(work):
+            done.add(one)
     return done
 
 
@@ -124,7 +132,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         return 2
     sys.stdout.write(
         f"{done.opinions} opinions in {done.conversations} conversations imported; {done.known} were "
-        f"there before; {done.left_out} rows left out (system prompts, tools, nothing to answer).\n"
+        f"there before, {done.grown} of them with less; "
+        f"{done.left_out} rows left out (system prompts, tools, nothing to answer).\n"
     )
     return 0
 
@@ -243,48 +252,53 @@ def _text(text: Any) -> str:  # noqa: ANN401 - whatever a file holds
 # Storing
 
 
-def _store(s: Session, talk: Talk) -> bool:
-    """Store one conversation; False if it is there already."""
+def _store(s: Session, talk: Talk) -> Imported:
+    """Store what is new of one conversation."""
     key = _hash(f"{talk.rater}/{talk.key}")
-    if s.get(Conversation, key):
-        return False
     rater = _hash(talk.rater)
     if not s.get(Rater, rater):
         s.add(Rater(id=rater))
         s.flush()
-    s.add(Conversation(id=key, rater_id=rater))
-    s.flush()
-    tree = _Tree(s, key)
-    for said in talk.said:
-        parent = None
-        for turn in said.turns:
-            parent = tree.message(parent, turn["role"], turn["content"])
-        answer = tree.message(parent, "assistant", said.answer)
-        for opinion, text in said.opinions:
-            other = tree.message(parent, "assistant", text) if text else None
-            if opinion.kind == "choice" and other in (None, answer):
-                continue
-            opinion.rater_id, opinion.message_id = rater, answer.id
-            opinion.other_id = other.id if other else None
-            s.add(opinion)
-            s.flush()
-    s.get_one(Conversation, key).head_id = tree.last
-    return True
+    conversation = s.get(Conversation, key)
+    known = conversation is not None
+    if conversation is None:
+        conversation = Conversation(id=key, rater_id=rater)
+        s.add(conversation)
+        s.flush()
+    tree = _Tree(s, conversation)
+    opinions = sum(_say(tree, said) for said in talk.said)
+    grown = known and tree.grown
+    return Imported(conversations=not known, opinions=opinions, known=known, grown=grown)
+
+
+def _say(tree: "_Tree", said: Said) -> int:
+    """Put an answer and the opinions about it into its place; returns how many of these are new."""
+    parent = None
+    for turn in said.turns:
+        parent = tree.message(parent, turn["role"], turn["content"])
+    answer = tree.message(parent, "assistant", said.answer)
+    new = 0
+    for opinion, text in said.opinions:
+        other = tree.message(parent, "assistant", text) if text else None
+        if opinion.kind != "choice" or other not in (None, answer):
+            opinion.message_id, opinion.other_id = answer.id, other.id if other else None
+            new += tree.opinion(opinion)
+    return new
 
 
 class _Tree:
     """A conversation that grows; the same words in the same place are the same message."""
 
-    def __init__(self, s: Session, conversation: str) -> None:
+    def __init__(self, s: Session, conversation: Conversation) -> None:
         self._s = s
         self._conversation = conversation
-        self._known: dict[tuple[str | None, str, str], Message] = {}
-        self._begun = now()
-
-    @property
-    def last(self) -> str:
-        """The id of the newest message."""
-        return list(self._known.values())[-1].id
+        there = Message.conversation_id == conversation.id
+        messages = select(Message).where(there).order_by(Message.created_at, Message.id)
+        self._known = {(m.parent_id, m.role, m.text): m for m in s.scalars(messages)}
+        said = select(Feedback).join(Message, Message.id == Feedback.message_id).where(there)
+        self._said = Counter(_content(row) for row in s.scalars(said))
+        self._newest = list(self._known.values())[-1].created_at if self._known else now()
+        self.grown = False
 
     def message(self, parent: Message | None, role: str, text: str) -> Message:
         """Return the message that says this after `parent`."""
@@ -292,17 +306,42 @@ class _Tree:
         key = (above, role, text)
         if key not in self._known:
             answer = {"version": VERSION, "engine": "import", "stop_reason": "eos"}
-            self._known[key] = Message(
-                conversation_id=self._conversation,
+            # Not now: its prompt would take in what an earlier import said was edited.
+            self._newest += timedelta(microseconds=1)
+            message = Message(
+                conversation_id=self._conversation.id,
                 parent_id=above,
                 role=role,
                 text=text,
-                created_at=self._begun + timedelta(microseconds=len(self._known)),
+                created_at=self._newest,
                 **(answer if role == "assistant" else {}),
             )
-            self._s.add(self._known[key])
-            self._s.flush()
+            self._add(message)
+            self._known[key] = message
+            self._conversation.head_id = message.id
         return self._known[key]
+
+    def opinion(self, row: Feedback) -> bool:
+        """Add an opinion; False if it is one of those that were there."""
+        content = _content(row)
+        if self._said[content]:
+            self._said[content] -= 1
+            return False
+        row.rater_id = self._conversation.rater_id
+        self._add(row)
+        return True
+
+    def _add(self, row: Message | Feedback) -> None:
+        self._s.add(row)
+        self._s.flush()
+        self.grown = True
+
+
+def _content(row: Feedback) -> tuple[object, ...]:
+    """Return what makes two opinions the same."""
+    reasons, scores = tuple(row.reasons or ()), tuple(sorted((row.scores or {}).items()))
+    where, said = (row.message_id, row.other_id, row.kind), (row.value, row.verdict, row.guideline)
+    return (*where, *said, reasons, scores, row.text, row.comment or None)
 
 
 def _hash(text: str) -> str:

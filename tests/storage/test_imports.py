@@ -30,6 +30,13 @@ def said(role: str, text: str) -> list[dict[str, str]]:
     return [{"role": role, "content": text}]
 
 
+def exported(*opinions: dict[str, Any], **fields: str) -> dict[str, Any]:
+    """A row of our own export."""
+    told = [{"other": "", **opinion} for opinion in opinions]
+    row = {"prompt": said("user", "Hi"), "answer": "Hello", "drafts": [], "feedback": told}
+    return {"conversation": "c1", "rater": "r1", **row, **fields}
+
+
 def trl_rows(database: Database, folder: Path) -> dict[str, list[str]]:
     """What TRL would be given of a database, in no order."""
     found = {}
@@ -87,6 +94,61 @@ def test_a_file_that_comes_twice_is_there_once(elsewhere: Database, tmp_path: Pa
     again = store(elsewhere, read(path))
     assert (done.conversations, done.known) == (2, 1)
     assert (again.conversations, again.known) == (0, 3)
+    elsewhere.close()
+
+
+def test_a_later_export_adds_what_was_said_since(
+    database: Database, elsewhere: Database, person: Person, tmp_path: Path
+) -> None:
+    first, second = person.ask("Hi", "Go away", "Hello")
+    person.rate(first, 1, ["Other"])
+    person.edit(first, "Go on")
+    [follow_up] = person.ask("Why?", "Because")
+    paths = [tmp_path / "early.jsonl", tmp_path / "late.jsonl"]
+    with database.read() as session:
+        export.write(session, "jsonl", paths[0])
+    person.rate(first, -1, ["Style or tone"])
+    person.rate(first, 1, ["Other"])
+    person.choose(second, first)
+    person.rate(follow_up, 1)
+    person.rate(person.ask("Bye", "See you")[0], 1)
+    with database.read() as session:
+        export.write(session, "jsonl", paths[1])
+    found = [store(elsewhere, read(path)) for path in (*paths, *paths)]
+    assert [(done.opinions, done.known, done.grown) for done in found] == [
+        (2, 0, 0), (5, 1, 1), (0, 1, 0), (0, 1, 0),
+    ]  # fmt: skip
+    assert trl_rows(elsewhere, tmp_path) == trl_rows(database, tmp_path)
+    elsewhere.close()
+
+
+def test_rows_of_one_conversation_need_not_stand_together(
+    elsewhere: Database, tmp_path: Path
+) -> None:
+    liked = {"kind": "rating", "value": 1}
+    path = written(
+        tmp_path / "data.jsonl",
+        exported(liked, answer="Hello"),
+        exported(liked, answer="Hello", conversation="c2"),
+        exported(liked, answer="Good day"),
+    )
+    done = store(elsewhere, read(path))
+    assert (done.conversations, done.opinions, done.known, done.grown) == (2, 3, 1, 1)
+    elsewhere.close()
+
+
+def test_an_answer_that_comes_later_keeps_its_own_prompt_beside_an_edit(
+    elsewhere: Database, tmp_path: Path
+) -> None:
+    edited = exported({"kind": "edit", "text": "Good day"})
+    turns = [*said("user", "Hi"), *said("assistant", "Hello"), *said("user", "Why?")]
+    liked = exported({"kind": "rating", "value": 1}, answer="Because")
+    for name, row in (("early", edited), ("late", {**liked, "prompt": turns})):
+        store(elsewhere, read(written(tmp_path / f"{name}.jsonl", row)))
+    rows = map(json.loads, trl_rows(elsewhere, tmp_path)["trl-unpaired"])
+    assert [row["prompt"] for row in rows if row["completion"][0]["content"] == "Because"] == [
+        turns
+    ]
     elsewhere.close()
 
 
@@ -171,13 +233,6 @@ def test_a_file_that_is_something_else_is_refused_and_leaves_nothing(
     assert not home.exists()
 
 
-def exported(*opinions: dict[str, Any], **fields: str) -> dict[str, Any]:
-    """A row of our own export."""
-    told = [{"other": "", **opinion} for opinion in opinions]
-    row = {"prompt": said("user", "Hi"), "answer": "Hello", "drafts": [], "feedback": told}
-    return {"conversation": "c1", "rater": "r1", **row, **fields}
-
-
 @pytest.mark.parametrize(
     ("opinion", "line"),
     [
@@ -222,5 +277,9 @@ def test_the_command_says_what_it_took_in(
     path = written(tmp_path / "kto.jsonl", {"prompt": "Hi", "completion": "Hello", "label": True})
     assert imports.main([str(path)], {"HITL_DATA_DIR": str(tmp_path / "data")}) == 0
     assert capsys.readouterr().out.startswith("1 opinions in 1 conversations imported; 0 were")
+    assert imports.main([str(path)], {"HITL_DATA_DIR": str(tmp_path / "data")}) == 0
+    assert capsys.readouterr().out.startswith(
+        "0 opinions in 0 conversations imported; 1 were there before, 0 of them with less; 0 rows"
+    )
     assert imports.main([str(tmp_path / "no")], {"HITL_DATA_DIR": str(tmp_path / "data")}) == 2
     assert "can't be read" in capsys.readouterr().err
