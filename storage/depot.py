@@ -3,6 +3,7 @@
 Knows no table and not what the files are for. The token is the Hub client's own (`HF_TOKEN`).
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,10 +16,12 @@ from huggingface_hub.hf_api import RepoFile
 from huggingface_hub.utils._validators import validate_repo_id
 from huggingface_hub.utils.tqdm import disable_progress_bars
 
+log = logging.getLogger(__name__)
+
 BUCKET = "buckets/"
 """How a name begins that means a bucket, as in its address on the Hub."""
 SQUASH_EVERY = 200
-"""Commits after which a data set's history is made one, as each holds a whole database."""
+"""Commits after which a data set forgets the ones before, as each holds a whole database."""
 
 
 class DepotError(ValueError):
@@ -62,7 +65,7 @@ class DataSet:
     def __init__(self, name: str, api: HfApi) -> None:
         self._name = name
         self._api = api
-        self._commits = 0
+        self._commits = SQUASH_EVERY  # nobody knows how many the process before has made
 
     @_asking()
     def paths(self) -> set[str]:
@@ -86,8 +89,8 @@ class DataSet:
             self._name, [*changes, *left], repo_type="dataset", commit_message="Snapshot"
         )
         self._commits += 1
-        if self._commits % SQUASH_EVERY == 0:
-            self._api.super_squash_history(self._name, repo_type="dataset")
+        if self._commits >= SQUASH_EVERY:
+            self._forget_in_time()
 
     @_asking()
     def forget(self) -> None:
@@ -100,6 +103,15 @@ class DataSet:
         self._api.permanently_delete_lfs_files(
             self._name, old, rewrite_history=False, repo_type="dataset"
         )
+
+    def _forget_in_time(self) -> None:
+        """Forget, or at the next commit: what was stored now is stored."""
+        try:
+            self.forget()
+        except DepotDown as error:
+            log.warning("Older snapshots can't be deleted yet: %s", error)
+        else:
+            self._commits = 0
 
 
 class Bucket:

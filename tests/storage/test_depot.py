@@ -80,6 +80,49 @@ def test_what_was_replaced_or_removed_is_in_no_older_commit_either(
     assert (tmp_path / "back" / "feedback.db").read_bytes() == new.read_bytes()
 
 
+def keep(data_set: DataSet, word: str, folder: Path) -> None:
+    """Store a database that says this word."""
+    (folder / word).write_bytes(b"\x00" + word.encode())
+    data_set.store({"feedback.db": folder / word}, set())
+
+
+def test_every_so_many_commits_the_older_ones_are_forgotten(
+    data_set: DataSet, remote: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("storage.depot.SQUASH_EVERY", 2)
+    data_set.paths()
+    for word in ("first", "second"):
+        keep(data_set, word, tmp_path)
+    assert remote.remembers(b"first")
+    keep(data_set, "third", tmp_path)
+    assert [remote.remembers(word) for word in (b"first", b"second", b"third")] == [
+        False, False, True,
+    ]  # fmt: skip
+
+
+def test_a_process_forgets_what_the_one_before_left_at_its_first_commit(
+    data_set: DataSet, remote: Hub, tmp_path: Path
+) -> None:
+    data_set.paths()
+    for word in ("first", "second"):
+        keep(data_set, word, tmp_path)
+    keep(DataSet(NAME, HfApi(endpoint=remote.url, token=hub.TOKEN)), "third", tmp_path)
+    assert not remote.remembers(b"first")
+    assert not remote.remembers(b"second")
+
+
+def test_what_can_not_be_forgotten_yet_is_stored_all_the_same(
+    data_set: DataSet, remote: Hub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    data_set.paths()
+    remote.refuse("super-squash", 403)
+    keep(data_set, "first", tmp_path)
+    assert remote.remembers(b"first")
+    assert "403" in caplog.text
+    keep(data_set, "second", tmp_path)
+    assert not remote.remembers(b"first")
+
+
 def test_without_a_right_token_the_error_says_so_and_not_the_token(remote: Hub) -> None:
     with pytest.raises(DepotDown, match="401") as caught:
         DataSet(NAME, HfApi(endpoint=remote.url, token="hf_wrong")).paths()
