@@ -163,7 +163,11 @@ class Snapshots:
             new |= {path: file for path, file in files.items() if path not in self._stored}
             gone = {path for path in self._stored if path.startswith(f"{ADAPTERS}/")} - files.keys()
             if new or gone:
-                self._depot.store(new, gone)
+                try:
+                    self._depot.store(new, gone)
+                except DepotDown:  # it may have been done all the same
+                    self._stored = self._digest = None
+                    raise
             self._stored = {*self._stored, *new} - gone
             self._digest, self._erased = digest, erased
 

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Memory:
         """Whether `forget` works."""
         self.failing = 0
         """How many calls will fail."""
+        self.silent = 0
+        """How many calls of `store` will do what they should and not say so."""
 
     def paths(self) -> set[str]:
         self._fail()
@@ -50,6 +53,9 @@ class Memory:
         for path in gone:
             del self.files[path]
         self.stored.append(set(files))
+        if self.silent:
+            self.silent -= 1
+            raise DepotDown("ReadTimeout: no answer")
 
     def forget(self) -> None:
         if not self.forgetful:
@@ -160,6 +166,18 @@ def test_a_depot_that_fails_is_said_once_and_tried_again(
     assert told == [problem, None]
     assert len([r for r in caplog.records if r.levelname == "WARNING"]) == 1
     assert set(depot.files) == {"feedback.db"}
+
+
+def test_what_was_removed_without_an_answer_is_not_removed_again(
+    home: Home, snapshots: Snapshots, depot: Memory
+) -> None:
+    publish(home)
+    assert snapshots.look()
+    shutil.rmtree(home.adapters / VERSION)
+    depot.silent = 1
+    assert not snapshots.look()
+    assert snapshots.look()
+    assert depot.files == {}
 
 
 CANARY = "quokka-1f6b9c"
