@@ -32,8 +32,8 @@ demo: install ## Simulated people use the running app over HTTP, then it trains
 bench: install ## Measure the speed of chat against what people would use instead
 	$(BIN)/python -m benchmarks.serving
 
-export: install ## Write each data set format to data/exports
-	$(BIN)/python -m storage.export --all data/exports
+export: install ## Write each data set format to the data folder's exports
+	$(BIN)/python -m storage.export --all
 
 browser: $(VENV)/.dev
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null \

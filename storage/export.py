@@ -5,6 +5,7 @@ feedback makes the same bytes.
 
     python -m storage.export --list
     python -m storage.export --format NAME --out PATH [--publish]
+    python -m storage.export --all
 """
 
 import argparse
@@ -106,21 +107,25 @@ def write(
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Name the formats or write one; returns the exit status."""
-    wanted = _parser().parse_args(argv)
+    home = Home.from_env(env)
+    wanted = _parser(home.exports).parse_args(argv)
     if wanted.list:
         width = max(map(len, FORMATS))
         for name, form in FORMATS.items():
             sys.stdout.write(f"{name:<{width}}  {form.sentence}\n")
         return 0
     try:
-        for name, path in _checked(wanted.format, wanted.out, wanted.all):
-            written = _write_from(Home.from_env(env), name, path, order(wanted))
-            sys.stdout.write(report(written))
+        jobs, chosen = _checked(wanted.format, wanted.out, wanted.all), order(wanted)
+        with closing(Database.existing(home)) as database:
+            if wanted.all:
+                wanted.all.mkdir(parents=True, exist_ok=True)
+            for name, path in jobs:
+                sys.stdout.write(report(_write_from(database, name, path, chosen)))
     except (DatabaseUnusable, HomeError, ValueError) as error:
         return _refuse(str(error))
     except OSError as error:
-        place = wanted.all or wanted.out
-        return _refuse(f"{place} can't be written ({error.strerror}). Name another --out.")
+        option, place = ("--all", wanted.all) if wanted.all else ("--out", wanted.out)
+        return _refuse(f"{place} can't be written ({error.strerror}). Name another {option}.")
     return 0
 
 
@@ -172,14 +177,15 @@ def report(written: Written) -> str:
     return "".join(lines)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(exports: Path) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m storage.export", description="Write the feedback as a data set."
     )
     parser.add_argument("--list", action="store_true", help="name the formats")
     parser.add_argument("--format", metavar="NAME", help="the format to write")
     parser.add_argument("--out", metavar="PATH", type=Path, help="the file to write")
-    parser.add_argument("--all", metavar="FOLDER", type=Path, help="write each format into it")
+    parser.add_argument("--all", metavar="FOLDER", type=Path, nargs="?", const=exports,
+        help="write each format into it, by default the data folder's exports")  # fmt: skip
     add_order(parser)
     return parser
 
@@ -189,7 +195,7 @@ def _checked(name: str | None, path: Path | None, folder: Path | None) -> list[t
     if folder is not None:
         return [(each, folder / file_name(each)) for each in FORMATS]
     if name is None or path is None:
-        raise ValueError("Give --format NAME and --out PATH, or --all FOLDER, or --list.")
+        raise ValueError("Give --format NAME and --out PATH, or --all, or --list.")
     _format(name)
     if path.is_dir():
         raise ValueError(f"{path} is a folder. Name a file in it as --out.")
@@ -206,8 +212,8 @@ def _day(option: str, text: str | None) -> datetime | None:
     return day if day.tzinfo else day.replace(tzinfo=UTC)
 
 
-def _write_from(home: Home, name: str, path: Path, order: Order) -> Written:
-    with closing(Database.existing(home)) as database, database.read() as session:
+def _write_from(database: Database, name: str, path: Path, order: Order) -> Written:
+    with database.read() as session:
         total = transcripts.count(session)
         return write(
             session,

@@ -73,9 +73,11 @@ def test_the_command_writes_every_format(
     home: Home, person: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     person.rate(person.ask("Hi", "Hello")[0], 1)
-    assert export.main(["--all", str(tmp_path)], env_of(home)) == 0
-    assert len(capsys.readouterr().out.splitlines()) == len(export.FORMATS)
-    assert all((tmp_path / export.file_name(name)).is_file() for name in export.FORMATS)
+    new = tmp_path / "new" / "folder"
+    for argv, folder in ((["--all"], home.exports), (["--all", str(new)], new)):
+        assert export.main(argv, env_of(home)) == 0
+        assert len(capsys.readouterr().out.splitlines()) == len(export.FORMATS)
+        assert all((folder / export.file_name(name)).is_file() for name in export.FORMATS)
 
 
 def test_the_command_takes_every_choice_and_tells_what_it_replaced(
@@ -100,6 +102,8 @@ def test_the_command_refuses_in_one_line(
     person.say("Hi")
     here = env_of(home)
     good = str(tmp_path / "x.jsonl")
+    file = tmp_path / "file"
+    file.touch()
     for argv, env, line in (
         ([], here, "Give --format NAME"),
         (["--format", "csv", "--out", good], here, "Unknown format 'csv'"),
@@ -107,7 +111,9 @@ def test_the_command_refuses_in_one_line(
         (["--format", "jsonl", "--out", good, "--test", "20"], here, "--test is 20"),
         (["--format", "jsonl", "--out", str(tmp_path)], here, "is a folder"),
         (["--format", "jsonl", "--out", ""], here, "is a folder"),
-        (["--format", "jsonl", "--out", str(tmp_path / "no" / "x")], here, "can't be written"),
+        (["--format", "jsonl", "--out", str(tmp_path / "no" / "x")], here, "Name another --out."),
+        (["--all", str(file)], here, "Name another --all."),
+        (["--all", str(tmp_path / "y")], {"HITL_DATA_DIR": str(tmp_path)}, "No database at"),
         (["--format", "jsonl", "--out", good], {"HITL_DATA_DIR": str(tmp_path)}, "No database at"),
     ):
         assert export.main(argv, env) == 2
@@ -116,3 +122,4 @@ def test_the_command_refuses_in_one_line(
         assert captured.err.count("\n") == 1
         assert captured.out == ""
     assert not Path(good).exists()
+    assert not (tmp_path / "y").exists()
