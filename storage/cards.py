@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from storage.consent import Purpose
 from storage.formats import FORMATS
 from storage.statistics import Statistics
 
@@ -19,6 +20,7 @@ def data_set(
     found: Statistics,
     replaced: Counter[str] | None,
     licence: str = "",
+    purpose: Purpose = "train",
 ) -> str:
     """Return the card of a data set whose files hold so many rows; None: nothing was replaced."""
     head = _head(
@@ -58,8 +60,7 @@ opinion the newest counts. Equal rows stand here once.
 ## Consent and personal data
 
 {_privacy(replaced)} Names of people and places are not looked for. Raters stand under a pseudonym that
-is the same in every export. Whether the people agreed to a publication, and how they can take it back,
-is for the host to say here: this file doesn't know it.
+is the same in every export. {_consent(purpose)}
 
 ## Known biases
 
@@ -168,6 +169,18 @@ def _privacy(replaced: Counter[str] | None) -> str:
     return (
         "Emails, phone, card and account numbers, national ids, IP addresses, keys and passwords were "
         f"replaced where they were recognised: {kinds}."
+    )
+
+
+def _consent(purpose: Purpose) -> str:
+    if purpose == "publish":
+        return (
+            "Only people who said yes to a publication are in it; how they can take that back is for "
+            "the host to say here."
+        )
+    return (
+        "Nobody is in it who doesn't agree to training. Who said yes to a publication was not looked "
+        "at, so this is not to be handed on."
     )
 
 

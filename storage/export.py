@@ -31,7 +31,7 @@ from storage.home import Home, HomeError
 from storage.models import Message
 from storage.records import SCHEMA
 from storage.redaction import Redaction
-from storage.seen import Seen
+from storage.seen import Opinions, Seen
 from storage.selection import Selection, Split
 from storage.transcripts import Transcript
 
@@ -42,6 +42,7 @@ __all__ = [
     "Written",
     "add_order",
     "file_name",
+    "opinions",
     "order",
     "report",
     "write",
@@ -168,6 +169,13 @@ def order(wanted: argparse.Namespace) -> Order:
     )
 
 
+def opinions(s: Session, form: Format, order: Order) -> Opinions | None:
+    """Return who thinks what of which answer, if agreement is asked for."""
+    if not order.selection.min_agreement:
+        return None
+    return selection.opinions(form.read(s, order.purpose))
+
+
 def report(written: Written) -> str:
     """Return what came of an export, in lines."""
     lines = [f"{rows} rows written to {path}\n" for path, rows in written.rows.items()]
@@ -232,9 +240,7 @@ def _rows(
     watch: Callable[[Iterator[Transcript]], Iterator[Transcript]],
 ) -> Iterator[tuple[str, Row]]:
     """Yield rows with the side they are on."""
-    known = (
-        selection.opinions(form.read(s, order.purpose)) if order.selection.min_agreement else None
-    )
+    known = opinions(s, form, order)
     for t in watch(form.read(s, order.purpose)):
         chosen = order.selection.answers(t, known)
         if chosen:

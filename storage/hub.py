@@ -98,10 +98,12 @@ def prepare_data_set(
     """
     _empty(folder)
     written = export.write(s, name, folder / export.file_name(name), order)
-    found = statistics.gather(FORMATS[name].read(s, order.purpose), order.selection)
+    form = FORMATS[name]
+    known = export.opinions(s, form, order)
+    found = statistics.gather(form.read(s, order.purpose), order.selection, known)
     rows = {path.name: number for path, number in written.rows.items()}
     replaced = None if order.keep_personal else written.replaced
-    card = cards.data_set(name, rows, found, replaced, licence)
+    card = cards.data_set(name, rows, found, replaced, licence, order.purpose)
     (folder / CARD).write_text(card, encoding="utf-8")
     return written
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from storage.models import Message
+from storage.seen import Opinions
 from storage.selection import Selection
 from storage.transcripts import Transcript
 
@@ -76,9 +77,11 @@ class Statistics:
                 self.first_chosen += t.messages[choice.message_id].created_at < other.created_at
 
 
-def gather(transcripts: Iterable[Transcript], selection: Selection) -> Statistics:
-    """Count all that a selection chooses; agreement is not looked at."""
+def gather(
+    transcripts: Iterable[Transcript], selection: Selection, opinions: Opinions | None = None
+) -> Statistics:
+    """Count all that a selection chooses; `opinions` are needed to judge agreement."""
     found = Statistics()
     for t in transcripts:
-        found.add(t, selection.answers(t))
+        found.add(t, selection.answers(t, opinions))
     return found

@@ -60,6 +60,7 @@ def test_a_card_claims_nothing_that_nobody_said() -> None:
     assert "None was named" in text
     assert "Personal data were left as they are." in text
     assert "can't be compared yet" in text
+    assert "Who said yes to a publication was not looked at" in " ".join(text.split())
 
 
 def test_the_card_of_an_adapter_names_its_base_and_the_verdict() -> None:

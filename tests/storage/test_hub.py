@@ -159,6 +159,23 @@ def test_only_who_said_yes_to_being_published_is_in_a_public_data_set(
     files = there.files["datasets/me/open"]
     [row] = files["trl-unpaired.jsonl"].splitlines()
     assert b"I said yes" in row
+    card = " ".join(files["README.md"].decode().split())
+    assert "Only people who said yes to a publication are in it" in card
+
+
+def test_the_cards_figures_are_those_of_the_answers_that_agreement_left(
+    there: Hub, home: Home, person: Person
+) -> None:
+    other = Person(person.database)
+    for somebody, value in ((person, 1), (other, -1)):
+        somebody.rate(somebody.ask("Hi", "Hello")[0], value)
+    person.rate(person.ask("Bye", "See you")[0], 1)
+    argv = ("data-set", "--format", "trl-unpaired", "--repo", "me/one", "--min-agreement", "0.9")
+    assert run(there, home, *argv) == 0
+    card = there.files["datasets/me/one"]["README.md"].decode()
+    assert "| Rows in `trl-unpaired.jsonl` | 1 |" in card
+    assert "| Answers | 1 |" in card
+    assert "| Dislikes | 0 |" in card
 
 
 def test_the_command_pushes_a_data_set_with_its_card_and_takes_back_what_is_stale(
