@@ -34,7 +34,7 @@ class StillOpen(RuntimeError):
 
 @dataclass(frozen=True)
 class Restored:
-    """Where what was there before lies now, if anything was, and whether it could still be read."""
+    """Where what was there before lies now, if anything was, and whether it told who was erased."""
 
     before: Path | None
     known: bool
@@ -44,7 +44,7 @@ class Restored:
 class _Since:
     """What must not be forgotten with the newer database: who was erased, who agreed to what."""
 
-    erased: list[str] = field(default_factory=list)
+    erased: list[Erasure] = field(default_factory=list)
     agreed: dict[str, Agreed] = field(default_factory=dict)
 
 
@@ -68,10 +68,11 @@ def restore(home: Home, source: Path) -> Restored:
         with home.copying():
             shutil.copyfile(source, incoming)
             backup.check(incoming)
-            since = _since(file) if file.exists() else _Since()
+            since = _since(file) if file.exists() else None
             _bring_up_to_date(incoming, since or _Since())
             before = _put_aside(file)
             incoming.replace(file)
+            _settle(file.parent)
     except OSError as error:
         raise BackupFailed(
             f"{source} can't be put at {file} ({error}). Name a readable one."
@@ -101,13 +102,13 @@ def _since(file: Path) -> _Since | None:
     except library.DatabaseError:
         return None
     try:
-        with Session(_engine(file)) as s:
+        with Session(_engine(file), expire_on_commit=False) as s:
             if not inspect(s.connection()).has_table(Consent.__tablename__):
                 return _Since()
             newest = select(func.max(Consent.id)).group_by(Consent.rater_id)
             rows = s.scalars(select(Consent).where(Consent.id.in_(newest)))
             agreed = {row.rater_id: Agreed(row.store, row.train, row.publish) for row in rows}
-            return _Since(list(s.scalars(select(Erasure.rater_id))), agreed)
+            return _Since(list(s.scalars(select(Erasure).order_by(Erasure.id))), agreed)
     except DBAPIError:
         return None
 
@@ -116,29 +117,62 @@ def _bring_up_to_date(incoming: Path, since: _Since) -> None:
     engine = _engine(incoming)
     schema.migrate(engine, None)  # the backup itself is the copy to go back to
     with Session(engine) as s, s.begin():
-        known = set(s.scalars(select(Erasure.rater_id)))
         for rater, agreed in since.agreed.items():
-            if conversations.has_rater(s, rater) and consent.given(s, rater) != agreed:
-                consent.give(s, rater, agreed)
-        for rater in since.erased:
-            if rater not in known and conversations.has_rater(s, rater):
-                s.add(Erasure(rater_id=rater, cycles=person.readers(s, rater)))
-                person.delete_rows(s, rater, known=rater in since.agreed)
+            _agree(s, rater, agreed)
+        known = {(one.rater_id, one.created_at) for one in s.scalars(select(Erasure))}
+        for one in since.erased:
+            if (one.rater_id, one.created_at) not in known:
+                _erase(s, one, known=one.rater_id in since.agreed)
     with closing(sqlite.choose_library().connect(incoming)) as raw:
         raw.execute("PRAGMA journal_mode=DELETE")  # one file again, whole by itself
     with incoming.open("rb") as written:
         os.fsync(written.fileno())
 
 
+def _agree(s: Session, rater: str, agreed: Agreed) -> None:
+    """Let hold what a person agreed to, also if only a newer backup has them."""
+    if consent.given(s, rater) != agreed:
+        if not conversations.has_rater(s, rater):
+            conversations.add_rater(s, rater)
+        consent.give(s, rater, agreed)
+
+
+def _erase(s: Session, erasure: Erasure, *, known: bool) -> None:
+    """Erase once more whoever is here, and remember it, as another backup may have them."""
+    rater, there = erasure.rater_id, conversations.has_rater(s, erasure.rater_id)
+    s.add(
+        Erasure(
+            rater_id=rater,
+            cycles=person.readers(s, rater) if there else erasure.cycles,
+            created_at=erasure.created_at,
+            finished_at=None if there else erasure.finished_at,
+        )
+    )
+    if there:
+        person.delete_rows(s, rater, known=known)
+
+
+def _settle(folder: Path) -> None:
+    """Make the disk remember which file has which name."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 def _put_aside(file: Path) -> Path | None:
-    """Move what is there out of the way, its log included."""
+    """Give what is there a second name, so that at no moment there is none; its log goes with it."""
     if not file.exists():
         return None
-    aside = file.with_name(f"{file.name}.before-restore-{now():%Y%m%d-%H%M%S}")
-    for ending in (WAL, ""):
-        part = file.with_name(file.name + ending)
-        if part.exists():
-            part.replace(aside.with_name(aside.name + ending))
+    aside = file.with_name(f"{file.name}.before-restore-{now():%Y%m%d-%H%M%S-%f}")
+    try:
+        aside.hardlink_to(file)
+    except OSError:  # not every disk has second names
+        shutil.copyfile(file, aside)
+    log = file.with_name(file.name + WAL)
+    if log.exists():
+        log.replace(aside.with_name(aside.name + WAL))
     file.with_name(file.name + SHM).unlink(missing_ok=True)
     return aside
 
@@ -159,7 +193,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     if done.before:
         sys.stdout.write(f"What was there before is {done.before}.\n")
     if not done.known:
-        sys.stdout.write("It can't be read: whom you erased since the backup, erase again.\n")
+        sys.stdout.write("Nothing tells whom you erased since the backup: erase them again.\n")
     return 0
 
 

@@ -1,10 +1,12 @@
 import os
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from storage import backup, consent, privacy, restore
+from storage import backup, consent, conversations, privacy, restore
 from storage.backup import BackupFailed
 from storage.consent import Agreed
 from storage.database import Database
@@ -16,6 +18,21 @@ from tests.storage.people import Person
 from tests.storage.test_privacy import CANARY, holding, talk
 
 pytestmark = on_sqlite
+
+
+ROOT = Path(restore.__file__).parents[1]
+DIES = """
+import os
+from pathlib import Path
+from storage import restore
+from storage.home import Home
+class Dying(type(Path())):
+    def replace(self, target):
+        os._exit(9) if str(target).endswith("feedback.db") else super().replace(target)
+restore.file_of = lambda home: Dying(home.folder / "feedback.db")
+restore.restore(Home.from_env({{"HITL_DATA_DIR": "{folder}"}}), Path("{source}"))
+"""
+"""Ends without a word where the new file would take the old one's name."""
 
 
 @pytest.fixture
@@ -79,6 +96,66 @@ def test_what_people_agreed_to_since_the_backup_holds(
     restore.restore(home, elsewhere)
     with closing(Database.existing(home)) as restored, restored.read() as session:
         assert consent.given(session, person.id) == Agreed(train=False)
+
+
+def test_who_was_erased_again_since_the_backup_does_not_come_back(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    talk(person)
+    privacy.erase(database, home, person.id, known=True)
+    person.conversation = database.write(lambda s: conversations.start(s, person.id))
+    talk(person)
+    backup.make(database, home, elsewhere)
+    privacy.erase(database, home, person.id, known=True)
+    database.close()
+    restore.restore(home, elsewhere)
+    assert holding(home) == []
+
+
+def test_an_older_backup_in_between_forgets_neither_erasures_nor_what_people_agreed_to(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    older = elsewhere.with_name("older.db")
+    backup.make(database, home, older)
+    gone, wary = Person(database), Person(database)
+    talk(gone)
+    wary.ask("Hi", "Hello")
+    backup.make(database, home, elsewhere)
+    privacy.erase(database, home, gone.id)
+    database.write(lambda s: consent.give(s, wary.id, Agreed(train=False)))
+    database.close()
+    for source in (older, elsewhere):
+        assert restore.restore(home, source).known
+    assert holding(home) == []
+    assert texts(home, wary.id) == {"Hi", "Hello"}
+    with closing(Database.existing(home)) as restored, restored.read() as session:
+        assert consent.given(session, wary.id) == Agreed(train=False)
+
+
+def test_where_no_database_was_nothing_tells_who_was_erased(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    person.ask("Before", "Yes")
+    backup.make(database, home, elsewhere)
+    database.close()
+    (home.folder / "feedback.db").unlink()
+    done = restore.restore(home, elsewhere)
+    assert (done.before, done.known) == (None, False)
+    assert texts(home, person.id) == {"Before", "Yes"}
+
+
+def test_a_restore_that_is_killed_leaves_the_database_in_its_place(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    person.ask("Before", "Yes")
+    backup.make(database, home, elsewhere)
+    person.ask("After", "No")
+    database.close()
+    dying = DIES.format(folder=str(home.folder), source=str(elsewhere))
+    assert subprocess.run([sys.executable, "-c", dying], cwd=ROOT, check=False).returncode == 9
+    assert texts(home, person.id) == {"Before", "Yes", "After", "No"}
+    restore.restore(home, elsewhere)
+    assert texts(home, person.id) == {"Before", "Yes"}
 
 
 def test_a_spoilt_database_is_replaced_and_kept_beside(
