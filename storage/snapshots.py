@@ -7,7 +7,6 @@ depot forgets the ones before. Two processes of one name would overwrite each ot
 
 import hashlib
 import logging
-import shutil
 import tempfile
 import threading
 import time
@@ -38,15 +37,16 @@ class RestoreFailed(RuntimeError):
 
 
 def restore(home: Home, depot: Depot, pause: float = 2.0) -> bool:
-    """Put the depot's snapshot into an empty data folder; True if there was one.
+    """Put the depot's snapshot into a data folder without a database; True if there was one.
 
-    Beginning without it would soon overwrite it, so a depot that doesn't answer is no empty one.
+    Beginning without it would soon overwrite it, so a depot that doesn't answer is no empty one, nor is
+    a folder that has adapters alone restored: a process that was killed may have come so far.
 
     Raises:
         RestoreFailed: the depot can't be read, or what it holds is no database.
     """
     file = file_of(home)
-    if (file and file.exists()) or any(home.adapters.iterdir()):
+    if file.exists() if file else any(home.adapters.iterdir()):
         return False
     for attempt in range(1, TRIES + 1):
         time.sleep(pause * (attempt - 1))
@@ -74,9 +74,12 @@ def _fetch(home: Home, depot: Depot, file: Path | None) -> bool:
         if DATABASE in wanted:
             _check(staging / DATABASE)
         for version in sorted((staging / ADAPTERS).glob("*")):
-            version.rename(home.adapters / version.name)
+            if not (home.adapters / version.name).exists():
+                version.rename(home.adapters / version.name)
         if file and DATABASE in wanted:  # last: with it the folder counts as restored
-            shutil.move(staging / DATABASE, file)
+            for log_of_another in ("-wal", "-shm"):
+                file.with_name(file.name + log_of_another).unlink(missing_ok=True)
+            (staging / DATABASE).rename(file)
     log.info("Restored %s files of the snapshot.", len(wanted))
     return True
 

@@ -246,6 +246,20 @@ def test_a_folder_that_holds_something_is_left_alone(
     assert (home.folder / "feedback.db").read_bytes() == before
 
 
+def test_a_restore_that_was_killed_between_its_files_begins_anew(
+    home: Home, database: Database, snapshots: Snapshots, depot: Memory, tmp_path: Path
+) -> None:
+    database.write(conversations.add_rater)
+    publish(home)
+    assert snapshots.look()
+    anew = wiped(tmp_path)
+    publish(anew)  # the version is there, the database isn't yet
+    (anew.folder / "feedback.db-wal").write_bytes(b"of a database that was deleted")
+    assert restore(anew, depot)
+    assert (anew.folder / "feedback.db").read_bytes() == depot.files["feedback.db"]
+    assert not (anew.folder / "feedback.db-wal").exists()
+
+
 def test_an_empty_depot_is_a_first_start(home: Home, depot: Memory) -> None:
     assert not restore(home, depot)
 
