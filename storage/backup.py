@@ -5,6 +5,7 @@ python -m storage.backup [--out FILE]
 
 import argparse
 import os
+import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -26,11 +27,13 @@ def make(database: Database, home: Home, out: Path | None = None) -> Path:
     """Write a backup to `out`, or to the data folder under the present time; returns the file.
 
     Raises:
-        BackupFailed: it can't be written, or is not whole.
+        BackupFailed: it can't be written, is there already, or is not whole.
     """
     if database.file is None:
         raise BackupFailed("This is not SQLite. Use its own tool, such as pg_dump.")
     target = out or home.backups / f"{now():%Y%m%d-%H%M%S-%f}.db"
+    if target.exists():  # it may be the database itself, which its log would then spoil
+        raise BackupFailed(f"{target} is there already. Name a new file with --out.")
     engine = sqlite.make_engine(URL.create("sqlite", database=str(database.file)), sqlite.MIGRATOR)
     try:
         if out is None:
@@ -60,6 +63,14 @@ def check(file: Path) -> None:
         found = [str(error)]
     if found != ["ok"]:
         raise BackupFailed(f"{file} is no whole database ({'; '.join(found)}). Use another one.")
+
+
+def sweep(home: Home) -> None:
+    """Remove what a killed process left of a copy that it was making."""
+    for begun in (*home.folder.glob(".snapshot-*"), *home.folder.glob(".restore-*")):
+        shutil.rmtree(begun, ignore_errors=True)  # one that is made just now fails, and begins anew
+    for file in home.folder.glob("*.incoming*"):
+        file.unlink(missing_ok=True)
 
 
 def copies(database: Database, home: Home) -> list[Path]:

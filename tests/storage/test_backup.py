@@ -76,3 +76,14 @@ def test_half_a_copy_is_no_backup(home: Home, database: Database, person: Person
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     with pytest.raises(BackupFailed, match="no whole database"):
         backup.check(file)
+
+
+def test_no_backup_takes_the_place_of_a_file_least_of_all_the_database_s(
+    home: Home, database: Database, person: Person
+) -> None:
+    person.ask("Hi", "Hello")
+    for there in (home.folder / "feedback.db", backup.make(database, home)):
+        before = there.read_bytes()
+        with pytest.raises(BackupFailed, match="Name a new file with --out"):
+            backup.make(database, home, there)
+        assert there.read_bytes() == before

@@ -38,6 +38,10 @@ def spread(home: Home, database: Database) -> None:
         export.write(session, "jsonl", home.exports / "jsonl.jsonl")
     home.head.write_text(CANARY)
     home.head.with_suffix(".staging").write_text(CANARY)
+    for begun in (".snapshot-killed", ".restore-killed"):
+        (home.folder / begun).mkdir()
+        (home.folder / begun / "feedback.db").write_text(CANARY)
+    (home.folder / "feedback.db.incoming").write_text(CANARY)
     home.features.mkdir()
     (home.features / "way.safetensors").write_text(CANARY)
 
