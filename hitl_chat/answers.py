@@ -173,23 +173,19 @@ class Answers:
 
     def again(self, live: list[LiveAnswer], question: Message, turns: list[Turn]) -> Draft:
         """Write one more answer to `question` beside what is shown; what is shown stays."""
-        with self._database.read() as session:
-            head = session.get_one(Conversation, question.conversation_id).head_id
-
-        def show_again(session: Session) -> None:
-            conversation = session.get_one(Conversation, question.conversation_id)
-            conversations.set_head(session, conversation, head)
-
-        try:
-            *_, (draft,) = self.stream(live, question, turns)
-        finally:
-            self._database.write(show_again)
+        *_, (draft,) = self.stream(live, question, turns, shown=False)
         return draft
 
     def stream(
-        self, live: list[LiveAnswer], question: Message | None, turns: list[Turn], count: int = 1
+        self,
+        live: list[LiveAnswer],
+        question: Message | None,
+        turns: list[Turn],
+        count: int = 1,
+        *,
+        shown: bool = True,
     ) -> Iterator[list[Draft]]:
-        """Write `count` answers to `question` side by side; the first one becomes what is shown.
+        """Write `count` answers to `question` side by side; if `shown`, the page shows the first one.
 
         Without a question that is stored, the answers aren't either.
 
@@ -200,7 +196,7 @@ class Answers:
             streams, replies = self._begin(turns, count, {"beside": True} if apart else {})
             for stream in streams:
                 stack.callback(stream.close)
-            live.extend(self._opened(question, replies))
+            live.extend(self._opened(question, replies, shown=shown))
             reason = "error"
             try:
                 pending = list(zip(streams, live, strict=True))
@@ -235,18 +231,20 @@ class Answers:
             for stream in streams:  # a swap fell right between the two
                 stream.close()
 
-    def _opened(self, question: Message | None, replies: list[Reply]) -> list[LiveAnswer]:
+    def _opened(
+        self, question: Message | None, replies: list[Reply], *, shown: bool
+    ) -> list[LiveAnswer]:
         if question is not None:
             try:
-                return self._open(question, replies)
+                return self._open(question, replies, shown=shown)
             except NotStorable as error:
                 log.warning("An answer is not stored. %s", error)
         return [LiveAnswer(None, new_id(), reply) for reply in replies]
 
-    def _open(self, question: Message, replies: list[Reply]) -> list[LiveAnswer]:
+    def _open(self, question: Message, replies: list[Reply], *, shown: bool) -> list[LiveAnswer]:
         def work(session: Session) -> list[str]:
             conversation = session.get_one(Conversation, question.conversation_id)
-            opened = [
+            return [
                 conversations.open_answer(
                     session,
                     conversation,
@@ -256,11 +254,10 @@ class Answers:
                     engine=self._engine.name,
                     sampling=self._sampling.as_json(),
                     seed=reply.seed,
+                    shown=shown and place == 0,
                 ).id
-                for reply in replies
+                for place, reply in enumerate(replies)
             ]
-            conversations.set_head(session, conversation, opened[0])
-            return opened
 
         ids = self._database.write(work)
         return [LiveAnswer(self._database, i, r) for i, r in zip(ids, replies, strict=True)]

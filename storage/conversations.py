@@ -147,8 +147,9 @@ def open_answer(  # noqa: PLR0913 - one for each column
     engine: str,
     sampling: dict[str, Any],
     seed: int,
+    shown: bool = True,
 ) -> Message:
-    """Store an answer to `parent` before its first token; it becomes the head."""
+    """Store an answer to `parent` before its first token; if it is `shown`, it becomes the head."""
     here = s.get_one(Conversation, conversation.id)
     message = Message(
         conversation_id=here.id,
@@ -161,7 +162,7 @@ def open_answer(  # noqa: PLR0913 - one for each column
         sampling=sampling,
         seed=seed,
     )
-    return _add(s, here, message)
+    return _add(s, here, message, shown=shown)
 
 
 def close_answer(  # noqa: PLR0913 - one for each column
@@ -220,10 +221,13 @@ def close_abandoned(s: Session, before: datetime | None = None) -> int:
     return closed.rowcount if isinstance(closed, CursorResult) else 0
 
 
-def _add(s: Session, conversation: Conversation, message: Message) -> Message:
+def _add(
+    s: Session, conversation: Conversation, message: Message, *, shown: bool = True
+) -> Message:
     s.add(message)
     s.flush()
-    conversation.head_id = message.id
+    if shown:
+        conversation.head_id = message.id
     return message
 
 

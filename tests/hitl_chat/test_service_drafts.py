@@ -1,4 +1,11 @@
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from hitl_chat.engines.protocol import Reply, Sampling, Turn
 from hitl_chat.service import Service, Started
+from hitl_chat.settings import Settings
+from storage.database import Database
 from tests.hitl_chat.visits import Kinds, Rows, ask
 from tests.scripted import ScriptedEngine
 
@@ -78,3 +85,52 @@ def test_a_tie_leaves_the_first_draft_on_the_page(service: Service, me: Started)
     service.opinions.choose(me.rater, two.message, one.message, "tie")
     assert service.show(me.rater, me.conversation)[-1].message == one.message
     assert service.loop.status()["feedback"] == {"total": 1, "waiting": 1}
+
+
+class Interrupted(ScriptedEngine):
+    """Has something done while it answers, between the first word and the second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.meanwhile: Callable[[], object] = lambda: None
+
+    def stream(
+        self, turns: list[Turn], sampling: Sampling, seed: int, *, beside: bool = False
+    ) -> Iterator[Reply]:
+        for reply in super().stream(turns, sampling, seed, beside=beside):
+            if reply.completion_tokens == 1:
+                self.meanwhile()
+            yield reply
+
+
+@pytest.fixture
+def interrupted() -> Interrupted:
+    return Interrupted()
+
+
+@pytest.fixture
+def its_service(database: Database, interrupted: Interrupted, settings: Settings) -> Service:
+    return Service(database, interrupted, settings, train_after=16)
+
+
+def test_what_is_undone_while_one_more_draft_is_written_stays_undone(
+    its_service: Service, interrupted: Interrupted
+) -> None:
+    me = its_service.start()
+    message = ask(its_service, me, "hello").message
+    interrupted.meanwhile = lambda: its_service.undo(me.rater, me.conversation)
+    its_service.again(me.rater, message)
+    assert its_service.show(me.rater, me.conversation) == []
+
+
+def test_while_one_more_draft_is_written_the_page_shows_what_it_did(
+    its_service: Service, interrupted: Interrupted
+) -> None:
+    me = its_service.start()
+    message = ask(its_service, me, "hello").message
+    seen = list[str]()
+    interrupted.meanwhile = lambda: seen.append(
+        its_service.show(me.rater, me.conversation)[-1].message
+    )
+    its_service.again(me.rater, message)
+    assert seen == [message]
