@@ -82,7 +82,7 @@ class Follower:
 
     def _take(self, wanted: str) -> None:
         folder = self._folder(wanted)
-        if folder and not folder.is_dir():  # a shared folder may show it later than the database
+        if folder and not _is_there(folder):  # a shared folder may show it later than the database
             self._wait(wanted, f"{folder} isn't there. Every process must see the same adapters.")
             return
         try:
@@ -123,3 +123,11 @@ class Follower:
 
     def _folder(self, version: str | None) -> Path | None:
         return self._home.adapters / version if version and version != BASE_VERSION else None
+
+
+def _is_there(folder: Path) -> bool:
+    """Tell whether a folder is seen; one that a network disk fails to show now may be later."""
+    try:
+        return folder.is_dir()
+    except OSError:
+        return False

@@ -1,4 +1,5 @@
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,16 @@ def test_a_version_whose_folder_comes_later_is_taken_then(
     follower.look()
     assert engine.version == "v000001-aaaaaaaa"
     assert service.loop.status()["problem"] is None
+
+
+def test_a_version_whose_folder_cannot_be_looked_at_waits_and_that_is_told(
+    service: Service, database: Database, engine: ScriptedEngine, home: Home
+) -> None:
+    add_version(database, home, "v000001-aaaaaaaa")
+    too_long = replace(home, folder=home.folder / ("x" * 300))
+    Follower(database, engine, too_long, service.loop.report).look()
+    assert engine.version == BASE_VERSION
+    assert "waits, base keeps serving" in service.loop.status()["problem"]
 
 
 def test_the_version_before_is_kept_beside_one_on_trial_as_long_as_it_lasts(
