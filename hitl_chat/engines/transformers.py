@@ -157,13 +157,22 @@ class TransformersEngine:
     # The decode thread
 
     def _decode(self) -> None:
-        while self._admit():
-            self._guarded(self._rows(), self._turn)
+        reason = "error"
+        try:
+            while self._admit():
+                self._guarded(self._rows(), self._turn)
+            reason = "stop"
+        finally:
+            self._end(reason)
+
+    def _end(self, reason: str) -> None:
+        """Let nothing new in, and end what is left: without this thread nobody else would."""
         with self._wake:
+            self._closed = True
             left = [*self._inbox, *self._rows()]
             jobs = list(self._jobs)
         for row in left:
-            row.end("stop")
+            row.end(reason)
         for _, done in jobs:
             done.set_exception(AdapterRejected("The engine is closing."))
 
@@ -185,12 +194,18 @@ class TransformersEngine:
             room = max(0, self._slots - len(self._rows()))
             for row in waiting[:room]:
                 row.move_up(0)
-                self._prefills.append(Prefill(row, self._runner, self._base.device))
+                self._begin(row)
             self._inbox = deque(waiting[room:])
             for place, row in enumerate(self._inbox):
                 row.move_up(place)
             self._decoding = len(self._rows())
             return not self._closed
+
+    def _begin(self, row: Row) -> None:
+        def begin() -> None:
+            self._prefills.append(Prefill(row, self._runner, self._base.device))
+
+        self._guarded([row], begin)
 
     def _rows(self) -> list[Row]:
         decoding = [row for lane in self._lanes.values() for row in lane.rows]

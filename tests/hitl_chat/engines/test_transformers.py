@@ -1,6 +1,8 @@
 import shutil
+import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,7 @@ from storage.models import BASE_VERSION
 from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
 from training.manifest import WEIGHTS
 from training.policy import Base
-from training.prompts import render
+from training.prompts import Tokenizer, render
 
 
 @pytest.fixture
@@ -111,6 +113,50 @@ def test_a_failing_forward_ends_its_replies_and_nobody_elses(
     assert reply.stop_reason == "error"
     assert "out of memory" in caplog.text
     assert last(engine.stream(asked("Hi"), GREEDY, 1)).stop_reason in {"eos", "length"}
+
+
+class Overflowing:
+    """A tokenizer that gives, for one question, an id that no tensor can hold."""
+
+    def __init__(self, real: Tokenizer) -> None:
+        self._real = real
+
+    def encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        ids = self._real.encode(text, add_special_tokens=add_special_tokens)
+        return [2**80] if "too much" in text else ids
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._real, name)
+
+
+def test_a_prompt_that_cannot_be_taken_in_ends_its_reply_and_nobody_elses(base: Base) -> None:
+    engine = TransformersEngine(replace(base, tokenizer=Overflowing(base.tokenizer)))
+    assert last(engine.stream(asked("too much"), GREEDY, 1)).stop_reason == "error"
+    assert last(engine.stream(asked("Hi"), GREEDY, 1)).stop_reason in {"eos", "length"}
+    engine.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_whatever_ends_the_decode_loop_ends_every_reply_and_lets_none_in(
+    base: Base, engine: TransformersEngine
+) -> None:
+    asked_all = threading.Event()
+
+    def leave(*_: object) -> None:
+        asked_all.wait(10)
+        raise SystemExit
+
+    hook = base.model.get_input_embeddings().register_forward_pre_hook(leave)
+    streams = [engine.stream(asked(q), GREEDY, 1) for q in QUESTIONS]
+    for stream in streams:
+        next(stream)
+    asked_all.set()
+    assert {last(stream).stop_reason for stream in streams} == {"error"}
+    hook.remove()
+    with pytest.raises(EngineBusy):
+        next(engine.stream(asked("Hi"), GREEDY, 1))
+    with pytest.raises(AdapterRejected):
+        engine.activate("v000009-00000000", None)
 
 
 def broken(folder: Path, tmp_path: Path, how: str) -> Path:
