@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 
 from hitl_chat.door import Door
-from hitl_chat.limits import ANSWER
+from hitl_chat.limits import ANSWER, FEEDBACK
 from hitl_chat.outward import CLEAR_ERRORS
 from hitl_chat.pacing import Pace
 from hitl_chat.service import BadToken, Draft, NotYours, Service, Shown, StillAnswering
@@ -57,13 +57,11 @@ class Handlers:
         except DatabaseBusy as error:
             _warn("Not signed in", error)
             return gr.skip(), gr.skip(), gr.skip()
-        turns: Turns = []
-        if conversation:
-            try:
-                turns = self._turns(rater, conversation)
-            except NotYours:
-                conversation = self._service.resume(rater) or ""
-                turns = self._turns(rater, conversation) if conversation else []
+        try:
+            turns = self._turns(rater, conversation)
+        except NotYours:
+            conversation = self._service.resume(rater) or ""
+            turns = self._turns(rater, conversation)
         visitor = Visitor(rater, token, conversation, aside_of(kept))
         known = (token, conversation) == parts_of(who)
         return gr.skip() if known else visitor.kept(), turns or gr.skip(), self._keys(visitor)
@@ -81,9 +79,10 @@ class Handlers:
         try:
             visitor = self._visitors.sending(who, request, profile)
             turns = self._turns(visitor.rater, visitor.conversation)
-            if self._service.answering(visitor.rater, visitor.conversation):
+            if self._answering(visitor.rater, visitor.conversation):
                 raise StillAnswering  # noqa: TRY301 - below, what was typed comes back
             self._door.spend(visitor.rater, request, ANSWER)
+            visitor = self._visitors.placed(visitor)
             asked = [*turns, {"role": "user", "content": text, "metadata": _metadata("", {})}]
             busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
             yield [*asked, _pending()], busy, visitor.kept(), self._keys(visitor)
@@ -115,7 +114,7 @@ class Handlers:
         """An answer is over, however it ended: show what is stored, unless another one is written."""
         token, conversation = parts_of(who)
         with suppress(BadToken, NotYours):
-            if conversation and self._service.answering(self._service.rater(token), conversation):
+            if self._answering(self._service.rater(token), conversation):
                 return gr.skip(), gr.skip()
         return self.show(who), gr.Textbox(submit_btn=True, stop_btn=False)
 
@@ -123,8 +122,7 @@ class Handlers:
         """Read the open conversation back."""
         token, conversation = parts_of(who)
         try:
-            rater = self._service.rater(token)
-            return self._turns(rater, conversation, limit) if conversation else []
+            return self._turns(self._service.rater(token), conversation, limit)
         except (BadToken, NotYours):
             return []
 
@@ -135,24 +133,26 @@ class Handlers:
             with suppress(BadToken):  # a stranger here has nothing that could be stopped
                 self._service.stop(self._service.rater(token), conversation)
 
-    def pick(self, who: Who, event: gr.EventData) -> Turns:
+    def pick(self, who: Who, event: gr.EventData, request: gr.Request) -> Turns:
         """Another draft of an answer was looked at, or the page wants what is stored, or all of it."""
         message = event._data.get("message")
         if message:
             token, _ = parts_of(who)
             try:
-                self._service.pick_draft(self._service.rater(token), str(message))
+                rater = self._door.enter(token, request, FEEDBACK)
+                self._service.pick_draft(rater, str(message))
             except CLEAR_ERRORS as error:
                 _warn("Not shown", error)
         return self.show(who, None if event._data.get("all") else RECENT)
 
-    def undo(self, text: str, who: Who) -> tuple[Turns, Any]:
+    def undo(self, text: str, who: Who, request: gr.Request) -> tuple[Turns, Any]:
         """Take the last question back into the box, unless something is being typed there."""
         token, conversation = parts_of(who)
         asked = ""
         if conversation:
             try:
-                asked = self._service.undo(self._service.rater(token), conversation)
+                rater = self._door.enter(token, request, FEEDBACK)
+                asked = self._service.undo(rater, conversation)
             except CLEAR_ERRORS as error:
                 _warn("Not undone", error)
         box = gr.skip() if text.strip() or not asked else gr.Textbox(value=asked)
@@ -165,7 +165,12 @@ class Handlers:
             self.stop(who)
         return Visitor("", token, "", aside_of(who)).kept() if token else None
 
+    def _answering(self, rater: str, conversation: str) -> bool:
+        return bool(conversation) and self._service.answering(rater, conversation)
+
     def _turns(self, rater: str, conversation: str, limit: int | None = RECENT) -> Turns:
+        if not conversation:
+            return []
         shown = self._service.show(rater, conversation)
         earlier = max(0, len(shown) - limit) if limit else 0
         turns = [_turn(one, {"earlier": earlier}) for one in shown[earlier:-1]]

@@ -47,9 +47,9 @@ class Visitors:
         return who if aside is None else aside
 
     def sending(self, who: Who, request: gr.Request, profile: gr.OAuthProfile | None) -> Visitor:
-        """Return who sends this, making a rater and a conversation where there are none any more or yet.
+        """Return who sends this, making a rater where there is none any more or yet.
 
-        A session that has expired meanwhile signs nobody out before their page is loaded again.
+        Their conversation is empty where there is none, until they are `placed`. A session that has expired meanwhile signs nobody out before their page is loaded again.
 
         Raises:
             TooMuch: too many new people come from there.
@@ -63,10 +63,15 @@ class Visitors:
                 return self.sending(aside, request, None)
             started = self._door.start(request)
             return Visitor(started.rater, started.token, started.conversation)
-        if not conversation or not self._service.has(rater, conversation):
-            started = self._service.start(token)
-            return Visitor(started.rater, started.token, started.conversation, aside)
-        return Visitor(rater, token, conversation, aside)
+        there = self._service.has(rater, conversation)
+        return Visitor(rater, token, conversation if there else "", aside)
+
+    def placed(self, visitor: Visitor) -> Visitor:
+        """Return them in their conversation, or in a new one: the caller has counted what for."""
+        if visitor.conversation:
+            return visitor
+        started = self._service.start(visitor.token)
+        return Visitor(started.rater, started.token, started.conversation, visitor.aside)
 
     def _signed_in(self, who: Who, subject: str) -> Who:
         aside = aside_of(who)

@@ -57,7 +57,7 @@ def test_what_gradio_adds_to_a_browsers_state_is_not_put_aside(
 def test_an_account_goes_on_with_its_latest_conversation(
     service: Service, visitors: Visitors, kept: Who
 ) -> None:
-    one = visitors.sending(None, HERE, ADA)
+    one = visitors.placed(visitors.sending(None, HERE, ADA))
     list(service.ask(one.rater, one.conversation, "Elsewhere"))
     assert parts_of(visitors.arriving(kept, ADA)) == (one.token, one.conversation)
 
@@ -110,4 +110,4 @@ def test_nobody_signs_out_into_an_account(service: Service, visitors: Visitors) 
 def test_a_browser_may_keep_anything(visitors: Visitors, nonsense: Any) -> None:  # noqa: ANN401
     for who in (ADA, None):
         visitors.arriving(nonsense, who)
-        assert visitors.sending(nonsense, HERE, who).conversation
+        assert visitors.placed(visitors.sending(nonsense, HERE, who)).conversation

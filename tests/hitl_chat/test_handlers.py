@@ -1,0 +1,93 @@
+"""Called as Gradio would; outside its events what people are told comes as a warning."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import gradio as gr
+import pytest
+from sqlalchemy import func, select
+
+from hitl_chat.door import Door
+from hitl_chat.handlers import Handlers
+from hitl_chat.pacing import Pace
+from hitl_chat.service import Service, Started
+from hitl_chat.settings import Settings
+from hitl_chat.visitors import Who
+from storage.database import Database
+from storage.models import Conversation
+from tests.hitl_chat.test_visitors import HERE
+from tests.hitl_chat.visits import Kinds, ask
+
+WAIT = "That was a lot in a short time"
+
+
+@pytest.fixture
+def handlers(service: Service, settings: Settings) -> Handlers:
+    door = Door(service, replace(settings, person_limit=1))
+    return Handlers(service, door, Pace(), "/signals")
+
+
+@pytest.fixture
+def conversations(database: Database) -> Callable[[], int]:
+    def count() -> int:
+        with database.read() as session:
+            return session.scalar(select(func.count()).select_from(Conversation)) or 0
+
+    return count
+
+
+def elsewhere(who: Started) -> Who:
+    """What a browser keeps whose conversation there is not."""
+    return {"token": who.token, "conversation": "0" * 32}
+
+
+def here(who: Started) -> Who:
+    return {"token": who.token, "conversation": who.conversation}
+
+
+def told_of(**data: Any) -> gr.EventData:  # noqa: ANN401 - whatever a page sends
+    return gr.EventData(None, data)
+
+
+def test_questions_beyond_the_limit_make_no_conversations(
+    handlers: Handlers, me: Started, conversations: Callable[[], int]
+) -> None:
+    before = conversations()
+    list(handlers.send("Hi", elsewhere(me), None, HERE))
+    for _ in range(20):
+        with pytest.warns(UserWarning, match=WAIT):
+            list(handlers.send("Hi", elsewhere(me), None, HERE))
+    assert conversations() == before + 1
+
+
+def test_another_draft_of_what_is_not_theirs_makes_no_conversation(
+    handlers: Handlers, me: Started, conversations: Callable[[], int]
+) -> None:
+    before = conversations()
+    with pytest.warns(UserWarning, match="No such message"):
+        list(handlers.regenerate(elsewhere(me), told_of(message="0" * 32), HERE))
+    assert conversations() == before
+
+
+def test_picking_and_undoing_count_as_feedback(
+    handlers: Handlers, service: Service, me: Started, kinds: Kinds
+) -> None:
+    messages = [ask(service, me, text).message for text in ("one", "two", "three")]
+    for message in messages:
+        handlers.pick(here(me), told_of(message=message), HERE)
+    handlers.undo("", here(me), HERE)
+    undone = kinds().count("undo")
+    with pytest.warns(UserWarning, match=WAIT):
+        handlers.undo("", here(me), HERE)
+    with pytest.warns(UserWarning, match=WAIT):
+        handlers.pick(here(me), told_of(message=messages[0]), HERE)
+    assert kinds().count("undo") == undone == 1
+
+
+def test_reading_back_what_is_shown_costs_nothing(
+    handlers: Handlers, service: Service, me: Started
+) -> None:
+    ask(service, me, "one")
+    for _ in range(20):
+        assert handlers.pick(here(me), told_of(all=True), HERE)
