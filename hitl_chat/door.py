@@ -12,6 +12,9 @@ from hitl_chat.limits import NEWCOMER, SIGNALS, Act, Limits
 from hitl_chat.service import Service, Started
 from hitl_chat.settings import Settings
 
+ROWS = 5
+"""Signals that count as one batch more; what a reader does in ten seconds is seldom as many."""
+
 
 class Door:
     """Every call that costs or pollutes comes by here."""
@@ -50,14 +53,17 @@ class Door:
         return self._service.start()
 
     def signal(self, body: object) -> None:
-        """Count a browser's batch of signals; every open page sends some, so only by person.
+        """Count a browser's batch of signals, more if it holds many.
+
+        Every open page sends some, so they count only by person.
 
         Raises:
             BadToken, ValueError: as `Service.take_beacon`.
             TooMuch: there were too many.
         """
         claims = self._service.identity.verify_page(signals.token_of(body))
-        self._limits.spend(SIGNALS, claims.rater, None)
+        rows = len(signals.read(body, claims.age_ms).observed)
+        self._limits.spend(SIGNALS, claims.rater, None, cost=1 + rows // ROWS)
 
     def _address(self, request: gr.Request) -> str | None:
         # Where the peer is this machine, uvicorn has put the header's last hop in its place already.

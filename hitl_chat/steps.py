@@ -128,7 +128,10 @@ def undo(session: Session, rater: str, conversation_id: str) -> str:
 
 
 def store_signal(session: Session, rater: str, one: Observed) -> None:
-    """Store a browser signal about an answer; nobody looks at one longer than it exists."""
+    """Store a browser signal about an answer; nobody looks at one longer than it exists.
+
+    How much of it came into view is stored when that grew.
+    """
     try:
         message = conversations.owned_message(session, rater, one.message_id)
     except NotYours:
@@ -140,5 +143,9 @@ def store_signal(session: Session, rater: str, one: Observed) -> None:
         age = (now() - message.created_at).total_seconds() * 1000
         amount = min(amount, age - feedback.amount_of(session, message.id, one.kind))
         if amount <= 0:
+            return
+    if one.kind == signals.REACH and amount is not None:
+        told = feedback.most_of(session, message.id, one.kind)
+        if amount <= told:
             return
     feedback.signal(session, rater, message.id, one.kind, amount)

@@ -189,6 +189,12 @@ def amount_of(s: Session, message_id: str, kind: str) -> float:
     return s.scalar(found.where(Signal.message_id == message_id, Signal.kind == kind)) or 0.0
 
 
+def most_of(s: Session, message_id: str, kind: str) -> float:
+    """Return the greatest amount among the signals of one kind about an answer."""
+    found = select(func.max(Signal.amount))
+    return s.scalar(found.where(Signal.message_id == message_id, Signal.kind == kind)) or 0.0
+
+
 def first_time(s: Session, page: str, seq: int, rater_id: str) -> bool:
     """Note a batch of browser signals; False if it came before, so that a replay does nothing."""
     if s.get(Beacon, (page, seq)) is not None:

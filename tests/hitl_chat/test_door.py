@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -154,25 +154,37 @@ def test_people_of_one_address_are_limited_together(server: Server) -> None:
     assert "your address" in refusal(lambda: neighbour.predict(*last, api_name="/chat"))
 
 
+def send(
+    server: Server, page: str, seq: int, events: Sequence[dict[str, str]] = ()
+) -> tuple[int, str]:
+    body = json.dumps({"token": page, "seq": seq, "dwell": {}, "events": events}).encode()
+    request = urllib.request.Request(f"{server.url}/signals", body)  # noqa: S310 - our own
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            return response.status, ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, str(error.headers["Retry-After"])
+
+
 def test_too_many_signals_get_429_with_when_to_come_again(server: Server) -> None:
     client = seen_from(server)
     identity = Identity(b"test secret")
     page = identity.sign_page(identity.verify_rater(client.predict(api_name="/start")["token"]))
 
-    def send(seq: int) -> tuple[int, str]:
-        body = json.dumps({"token": page, "seq": seq, "dwell": {}, "events": []}).encode()
-        request = urllib.request.Request(f"{server.url}/signals", body)  # noqa: S310 - our own
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-                return response.status, ""
-        except urllib.error.HTTPError as error:
-            with error:
-                return error.code, str(error.headers["Retry-After"])
-
-    assert [send(seq)[0] for seq in range(4 * PERSON)] == [204] * 4 * PERSON
-    status, later = send(99)
+    assert [send(server, page, seq)[0] for seq in range(4 * PERSON)] == [204] * 4 * PERSON
+    status, later = send(server, page, 99)
     assert status == 429
     assert 1 <= int(later) <= 60
+
+
+def test_many_signals_in_one_batch_count_as_several_batches(server: Server) -> None:
+    client = seen_from(server)
+    identity = Identity(b"test secret")
+    page = identity.sign_page(identity.verify_rater(client.predict(api_name="/start")["token"]))
+    copied = [{"k": "copy_btn", "mid": "m"}] * 50
+    assert send(server, page, 0, copied[:4])[0] == 204
+    assert send(server, page, 1, copied)[0] == 429
 
 
 def test_looking_costs_nothing(server: Server) -> None:

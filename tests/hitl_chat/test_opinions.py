@@ -109,3 +109,15 @@ def test_an_undone_question_that_is_sent_again_in_other_words_is_noted_on_its_an
     with database.read() as session:
         again = [s.message_id for s in session.scalars(select(Signal)) if s.kind == "resend"]
     assert again == [first]
+
+
+def test_how_much_came_into_view_is_stored_when_it_grew(
+    service: Service, me: Started, database: Database
+) -> None:
+    message = ask(service, me, "hello").message
+    token = service.opinions.page_token(me.rater)
+    for seq, share in enumerate([0.4, 0.4, 0.3, 1.0, 1.0]):
+        body = {"token": token, "seq": seq, "reach": {message: share}}
+        service.opinions.take_beacon(body)
+    with database.read() as session:
+        assert [s.amount for s in session.scalars(select(Signal))] == [0.4, 1.0]
