@@ -87,7 +87,8 @@ class App:
         self._watch = Watch(self.database, settings.home, self.service.loop.report_trial)
         self._erased = Erased(self.database, self.service.forget, recall)
         self._door = Door(self.service, settings)
-        self.page = page.build(self.service, self._door, self._owner(), settings)
+        self._owner = Owner(settings.admin_password, settings.host)
+        self.page = page.build(self.service, self._door, self._owner, settings)
 
     def start(self) -> str:
         """Watch and follow what serves, start the trainer if asked to, serve; returns the address."""
@@ -116,7 +117,7 @@ class App:
         return address
 
     def _launch(self) -> str:
-        owners = dashboard.mounted(self.service, self.database, self._owner(), QUIET)
+        owners = dashboard.mounted(self.service, self.database, self._owner, self._door, QUIET)
         _, address, _ = self.page.queue(
             default_concurrency_limit=api.AT_ONCE, max_size=WAITING
         ).launch(
@@ -148,9 +149,6 @@ class App:
     def close(self) -> None:
         """End the page, then the trainer, the engine's follower, the database and the engine."""
         self._closing.close()
-
-    def _owner(self) -> Owner:
-        return Owner(self._settings.admin_password, self._settings.host)
 
 
 def run(env: Mapping[str, str], load: Callable[[Settings], Engine]) -> int:

@@ -40,7 +40,7 @@ def endpoints(service: Service, door: Door, owner: Owner, pace: Pace) -> None:
     _feedback_endpoints(service, door)
     _looking_endpoints(service, door)
     _personal_endpoints(service, door)
-    _loop_endpoints(service, owner)
+    _loop_endpoints(service, door, owner)
 
 
 def _chat_endpoints(service: Service, door: Door, pace: Pace) -> None:
@@ -199,7 +199,7 @@ def _personal_endpoints(service: Service, door: Door) -> None:
         events.api(fn, api_name=fn.__name__, queue=False)
 
 
-def _loop_endpoints(service: Service, owner: Owner) -> None:
+def _loop_endpoints(service: Service, door: Door, owner: Owner) -> None:
     def status() -> dict[str, Any]:
         """Served version, counts of feedback, the last cycle with its verdict, and a running one."""
         with told_clearly():
@@ -208,7 +208,7 @@ def _loop_endpoints(service: Service, owner: Owner) -> None:
     def export(format: str, request: gr.Request) -> dict[str, Any]:
         """Write a data set and give the file; needs the header X-Admin-Password."""
         with told_clearly():
-            owner.check(request.headers)
+            owner.check(request.headers, door.address(request))
             path = service.loop.export(_text(format, "format"))
             return gr.FileData(path=downloadable(path), orig_name=path.name).model_dump()
 

@@ -19,7 +19,9 @@ from starlette.responses import RedirectResponse
 from starlette.routing import BaseRoute, Mount, Route
 
 from hitl_chat import looks, panels, tables
-from hitl_chat.guard import Owner, OwnerOnly
+from hitl_chat.door import Door
+from hitl_chat.guard import CALLER, Owner, OwnerOnly
+from hitl_chat.limits import TooMuch
 from hitl_chat.outward import downloadable
 from hitl_chat.review import Review
 from hitl_chat.service import Service
@@ -44,14 +46,16 @@ class Mounted:
     lifespan: Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]
 
 
-def mounted(service: Service, database: Database, owner: Owner, options: dict[str, Any]) -> Mounted:
+def mounted(
+    service: Service, database: Database, owner: Owner, door: Door, options: dict[str, Any]
+) -> Mounted:
     """Build the page behind its login; without a password only this machine reaches it."""
     inner = fastapi.FastAPI()
     gr.mount_gradio_app(
         inner,
         build(service, database),
         path="/",
-        auth=(lambda _, password: owner.knows(password)) if owner.password else None,
+        auth=(lambda _, password: _knows(owner, password)) if owner.password else None,
         auth_message="Any user name; the password is the one set as HITL_ADMIN_PASSWORD.",
         show_error=False,
         ssr_mode=False,
@@ -71,8 +75,16 @@ def mounted(service: Service, database: Database, owner: Owner, options: dict[st
         del request
         return RedirectResponse("admin/")
 
-    routes = [Route("/admin", with_slash), Mount("/admin", OwnerOnly(inner, owner))]
+    routes = [Route("/admin", with_slash), Mount("/admin", OwnerOnly(inner, owner, door.address))]
     return Mounted(routes, lifespan)
+
+
+def _knows(owner: Owner, password: str) -> bool:
+    try:
+        return owner.knows(password, CALLER.get())
+    except TooMuch as error:
+        later = {"Retry-After": str(error.wait)}
+        raise fastapi.HTTPException(429, str(error), later) from error
 
 
 def build(service: Service, database: Database) -> gr.Blocks:

@@ -5,6 +5,7 @@ owner's way. What one person may do is limited there all the same.
 """
 
 import gradio as gr
+from starlette.requests import HTTPConnection
 
 from hitl_chat import signals
 from hitl_chat.address import address_of
@@ -41,7 +42,7 @@ class Door:
         Raises:
             TooMuch: they have to wait.
         """
-        self._limits.spend(act, rater, self._address(request), cost)
+        self._limits.spend(act, rater, self.address(request), cost)
 
     def start(self, request: gr.Request) -> Started:
         """Open a conversation for a new rater.
@@ -49,7 +50,7 @@ class Door:
         Raises:
             TooMuch: so many came from there that the next one has to wait.
         """
-        self._limits.spend(NEWCOMER, None, self._address(request))
+        self._limits.spend(NEWCOMER, None, self.address(request))
         return self._service.start()
 
     def signal(self, body: object) -> None:
@@ -65,7 +66,8 @@ class Door:
         rows = len(signals.read(body, claims.age_ms).observed)
         self._limits.spend(SIGNALS, claims.rater, None, cost=1 + rows // ROWS)
 
-    def _address(self, request: gr.Request) -> str | None:
+    def address(self, request: gr.Request | HTTPConnection) -> str | None:
+        """Return the address that somebody is counted by, if any."""
         # Where the peer is this machine, uvicorn has put the header's last hop in its place already.
         peer = request.client.host if request.client else ""
         forwarded = ",".join(request.headers.getlist("x-forwarded-for"))

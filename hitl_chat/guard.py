@@ -5,12 +5,19 @@ before Gradio sees them.
 """
 
 import hmac
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hitl_chat.limits import GUESS, Limits
+
+log = logging.getLogger(__name__)
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -29,6 +36,10 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
 }
+GUESSES = 10
+"""Wrong passwords that one address may give in a minute."""
+CALLER: ContextVar[str | None] = ContextVar("caller", default=None)
+"""The address of a request to the owner's page: Gradio asks about a password and tells no more."""
 
 
 class Refused(ValueError):
@@ -62,21 +73,34 @@ class Owner:
     def __init__(self, password: str | None, host: str) -> None:
         self.password = password
         self._local = host in LOOPBACK
+        self._guesses = Limits(0, GUESSES)
 
-    def knows(self, password: str) -> bool:
-        """Return whether this is the password, in the time that any guess takes."""
+    def knows(self, password: str, address: str | None = None) -> bool:
+        """Return whether this is the password, in the time that any guess takes.
+
+        Raises:
+            TooMuch: so many wrong ones came from this address that even a right one has to wait.
+        """
+        self._guesses.spend(GUESS, None, address)
         expected = self.password or ""
         given = password.encode("utf-8", "replace")
-        return bool(expected) and hmac.compare_digest(given, expected.encode())
+        right = bool(expected) and hmac.compare_digest(given, expected.encode())
+        if right:
+            self._guesses.spend(GUESS, None, address, cost=-1)  # it was no guess
+        else:
+            log.warning("Somebody gave a wrong password for the owner's.")
+        return right
 
-    def check(self, headers: Mapping[str, str]) -> None:
+    def check(self, headers: Mapping[str, str], address: str | None = None) -> None:
         """Accept the request or say what is missing.
 
         Raises:
             Refused: it may be anyone.
+            TooMuch: as `knows`.
         """
         if self.password:
-            if not self.knows(headers.get("x-admin-password", "")):
+            given = headers.get("x-admin-password")
+            if not (given and self.knows(given, address)):
                 raise Refused("Only the owner may do this. Send the header X-Admin-Password.")
         elif not self.is_local(headers):
             raise Refused(
@@ -96,13 +120,19 @@ class OwnerOnly:
     With a password, the page's own login decides.
     """
 
-    def __init__(self, app: ASGIApp, owner: Owner) -> None:
+    def __init__(
+        self, app: ASGIApp, owner: Owner, address: Callable[[HTTPConnection], str | None]
+    ) -> None:
         self._app = app
         self._owner = owner
+        self._address = address
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with 403."""
-        local = scope["type"] == "http" and self._owner.is_local(Headers(scope=scope))
+        local = False
+        if scope["type"] == "http":
+            local = self._owner.is_local(Headers(scope=scope))
+            CALLER.set(self._address(HTTPConnection(scope)))
         if self._owner.password or local or scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return

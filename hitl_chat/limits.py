@@ -31,6 +31,7 @@ ANSWER = Act("answer", 1, 60)
 FEEDBACK = Act("feedback", 4, 60)
 SIGNALS = Act("signals", 4, 60)
 NEWCOMER = Act("newcomer", 1, 3600)
+GUESS = Act("guess", 1, 60)
 ERASURE = Act("erasure", 1, 3600)  # each writes the database anew
 
 
@@ -67,6 +68,8 @@ class Limits:
 
     def spend(self, act: Act, person: str | None, address: str | None, cost: int = 1) -> None:
         """Count an act of this person at this address; what is None isn't counted.
+
+        A cost below 0 gives back what was spent.
 
         Raises:
             TooMuch: one of both has to wait; then neither is charged.

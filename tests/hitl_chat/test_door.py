@@ -5,6 +5,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from gradio_client import Client
@@ -17,6 +18,7 @@ from tests.server import Server, get
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 PERSON, ADDRESS = 2, 3
 SOMEWHERE = "198.51.100.77"
+PASSWORD = "let me in"
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         HITL_PERSON_LIMIT=str(PERSON),
         HITL_ADDRESS_LIMIT=str(ADDRESS),
         HITL_PROXIES="1",
+        HITL_ADMIN_PASSWORD=PASSWORD,
         SCRIPTED_DELAY="0",
     ).start()
     yield server
@@ -185,6 +188,28 @@ def test_many_signals_in_one_batch_count_as_several_batches(server: Server) -> N
     copied = [{"k": "copy_btn", "mid": "m"}] * 50
     assert send(server, page, 0, copied[:4])[0] == 204
     assert send(server, page, 1, copied)[0] == 429
+
+
+def log_in(server: Server, forwarded: str, password: str) -> int:
+    url, body = f"{server.url}/admin/login", urlencode({"username": "me", "password": password})
+    request = urllib.request.Request(url, body.encode(), {"X-Forwarded-For": forwarded})  # noqa: S310 - our own
+    try:
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            return int(response.status)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
+
+
+def test_the_owners_password_is_not_guessed_without_end(server: Server) -> None:
+    guesses = [log_in(server, SOMEWHERE, f"guess {number}") for number in range(12)]
+    assert guesses[:10] == [400] * 10
+    assert guesses[-1] == 429
+    headers = {"X-Forwarded-For": SOMEWHERE, "X-Admin-Password": "guess"}
+    guesser = Client(server.url, headers=headers, verbose=False)
+    told = refusal(lambda: guesser.predict("jsonl", api_name="/export"))
+    assert told.startswith("A lot came from your address in a short time. Wait ")
+    assert log_in(server, "198.51.100.79", PASSWORD) == 200
 
 
 def test_looking_costs_nothing(server: Server) -> None:

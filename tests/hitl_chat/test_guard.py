@@ -1,15 +1,20 @@
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.testclient import TestClient
 
 from hitl_chat.guard import HEADERS, Guard, Owner, OwnerOnly, Refused
+from hitl_chat.limits import TooMuch
 
 HERE = {"host": "localhost:7860"}
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - nothing listens in these tests
+
+
+def nowhere(connection: HTTPConnection) -> None:
+    """As an address: this machine has none."""
 
 
 async def hello(request: Request) -> PlainTextResponse:
@@ -20,7 +25,7 @@ def client(owner: Owner | None = None) -> TestClient:
     inside = Starlette(routes=[Route("/", hello)])
     routes = [
         Route("/", hello, methods=["GET", "POST"]),
-        Mount("/admin", OwnerOnly(inside, owner or Owner(None, "127.0.0.1"))),
+        Mount("/admin", OwnerOnly(inside, owner or Owner(None, "127.0.0.1"), nowhere)),
     ]
     app = Starlette(routes=routes, middleware=[Middleware(Guard)])
     return TestClient(app, base_url="http://chat.example")
@@ -73,6 +78,34 @@ def test_with_a_password_only_the_password_counts() -> None:
 def test_without_a_password_nobody_knows_it() -> None:
     assert not Owner(None, "127.0.0.1").knows("")
     assert not Owner("", "127.0.0.1").knows("")
+
+
+def test_after_ten_wrong_passwords_an_address_waits_and_no_other_does() -> None:
+    owner = Owner("secret", EVERYWHERE)
+    for guess in range(10):
+        assert not owner.knows(f"guess {guess}", "192.0.2.1")
+    with pytest.raises(TooMuch, match="your address"):
+        owner.knows("secret", "192.0.2.1")
+    with pytest.raises(TooMuch, match="your address"):
+        owner.check({**HERE, "x-admin-password": "secret"}, "192.0.2.1")
+    assert owner.knows("secret", "192.0.2.2")
+
+
+def test_the_right_password_and_none_at_all_are_no_guesses() -> None:
+    owner = Owner("secret", EVERYWHERE)
+    for _ in range(50):
+        assert owner.knows("secret", "192.0.2.1")
+        with pytest.raises(Refused):
+            owner.check(HERE, "192.0.2.1")
+
+
+def test_a_wrong_password_is_logged_and_what_it_was_is_not(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    Owner("secret", EVERYWHERE).knows("almost", "192.0.2.1")
+    assert len(caplog.records) == 1
+    for private in ("secret", "almost", "192.0.2.1"):
+        assert private not in caplog.text
 
 
 @pytest.mark.parametrize(
