@@ -92,7 +92,7 @@ class Handlers:
         except Exception as error:  # noqa: BLE001 - whatever it is, what was typed comes back
             _warn("Not answered", error)
             now = self._turns(visitor.rater, visitor.conversation) if visitor else turns
-            stored = len(now) > len(turns)
+            stored = _newest(now) != _newest(turns)
             yield now, skip if stored else gr.Textbox(value=text), skip, skip
 
     def regenerate(
@@ -225,6 +225,10 @@ def _growing(draft: Draft) -> dict[str, Any]:
 
 def _pending() -> dict[str, Any]:
     return {"role": "assistant", "content": "", "metadata": _metadata("", WRITING)}
+
+
+def _newest(turns: Turns) -> str:
+    return str(turns[-1]["metadata"]["id"]) if turns else ""
 
 
 def _up_to_question(turns: Turns, message: str) -> Turns:

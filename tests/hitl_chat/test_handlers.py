@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import func, select
 
 from hitl_chat.door import Door
+from hitl_chat.engines.protocol import EngineBusy
 from hitl_chat.handlers import Handlers
 from hitl_chat.pacing import Pace
 from hitl_chat.service import Service, Started
@@ -18,6 +19,7 @@ from storage.database import Database
 from storage.models import Conversation
 from tests.hitl_chat.test_visitors import HERE
 from tests.hitl_chat.visits import Kinds, ask
+from tests.scripted import ScriptedEngine
 
 WAIT = "That was a lot in a short time"
 
@@ -91,3 +93,28 @@ def test_reading_back_what_is_shown_costs_nothing(
     ask(service, me, "one")
     for _ in range(20):
         assert handlers.pick(here(me), told_of(all=True), HERE)
+
+
+@pytest.mark.parametrize("before", [0, 1, 30])
+def test_a_question_that_is_stored_and_not_answered_is_not_put_back_into_the_box(
+    service: Service, settings: Settings, me: Started, engine: ScriptedEngine, before: int
+) -> None:
+    handlers = Handlers(service, Door(service, settings), Pace(), "/signals")
+    for number in range(before):
+        ask(service, me, f"question {number}")
+    engine.enqueue(EngineBusy("Too many people."))
+    with pytest.warns(UserWarning, match="Too many people"):
+        *_, (turns, box, *_) = handlers.send("Hi", here(me), None, HERE)
+    assert turns[-1]["content"] == "Hi"
+    assert box == gr.skip()
+
+
+def test_a_question_that_is_not_stored_comes_back_into_the_box(
+    handlers: Handlers, service: Service, me: Started
+) -> None:
+    for number in range(30):
+        ask(service, me, f"question {number}")
+    list(handlers.send("The last one allowed", here(me), None, HERE))
+    with pytest.warns(UserWarning, match=WAIT):
+        *_, (_, box, *_) = handlers.send("Hi", here(me), None, HERE)
+    assert box.value == "Hi"
