@@ -56,7 +56,8 @@
       for (const button of [this.again, this.undo, this.back, this.next, this.pen, this.beside]) button.disabled = busy;
       this.retry.hidden = answer || !last || busy || !this.id || facts.unstored;
       this.el.hidden = !answer && this.retry.hidden;
-      this.rating = given.has(this.id) ? given.get(this.id) : facts.rating || 0;
+      if (!given.has(this.id)) this.stored = facts.rating || 0;
+      this.rating = given.has(this.id) ? given.get(this.id) : this.stored;
       press(this.up, this.rating === 1);
       press(this.down, this.rating === -1);
       const count = facts.drafts ? facts.drafts.length : 1;
@@ -90,16 +91,18 @@
       press(this.down, rating === -1);
     }
 
-    rate(value) {                              // shown at once; taken back if it was not stored
-      const before = this.rating, rating = before === value ? 0 : value;
-      this.show(rating);
+    rate(value) {
+      const sent = this.send(this.rating === value ? 0 : value);
       this.close();
-      this.tell(rating ? 'Thanks.' : 'Taken back.');
-      this.sent = this.sent.then(() => this.call('rate', rating, [], ''))
-        .then(() => window.hitlStatus.look(), error => {
-          this.show(before);
-          this.tell(say('Not saved. {why}', { why: error.message }), true);
-        });
+      this.tell(this.rating ? 'Thanks.' : 'Taken back.');
+      sent.then(() => window.hitlStatus.look(), error => this.tell(say('Not saved. {why}', { why: error.message }), true));
+    }
+
+    send(rating, reasons = [], comment = '') { // shown at once, stored in turn; after the last one, what is stored is shown
+      const store = () => this.call('rate', rating, reasons, comment).then(() => { this.stored = rating; });
+      this.show(rating);
+      const sent = this.sent = this.sent.then(store, store);
+      return sent.finally(() => { if (this.sent === sent) this.show(this.stored); });
     }
 
     toggle(opener, build) {                    // a second press closes what the first one opened

@@ -25,7 +25,8 @@
   }
 
   function reasons(bar, known) {
-    const chips = bar.rating === 1 ? [] : known.map(reason => {
+    const rating = bar.rating;           // another one may be shown by the time this is saved
+    const chips = rating === 1 ? [] : known.map(reason => {
       const chip = make('button', { type: 'button', cls: 'chip', value: reason }, say(reason));
       press(chip, false);
       chip.onclick = () => press(chip, chip.getAttribute('aria-pressed') !== 'true');
@@ -33,14 +34,14 @@
     });
     const words = make('textarea', { rows: 2, maxLength: 2000, label: say('Your own words'),
       placeholder: say('In your own words (optional)') });
-    const title = bar.rating === 1 ? 'Say what was good' : 'Say what was wrong';
+    const title = rating === 1 ? 'Say what was good' : 'Say what was wrong';
     const el = form('details', title, 'Save', make('div', { cls: 'chips' }, ...chips), words);
     el.ends.append(link('Cancel', () => bar.close()));
     el.onsubmit = event => {
       event.preventDefault();
       const given = chips.filter(c => c.getAttribute('aria-pressed') === 'true').map(c => c.value);
       el.send(async () => {
-        await bar.call('rate', bar.rating, given, words.value);
+        await bar.send(rating, given, words.value);
         bar.close(); bar.tell('Thanks, noted.');
       });
     };
