@@ -4,6 +4,7 @@
 (() => {
   if (window.hitlSignals) return;
   const MIN_RATIO = .5, FLUSH_MS = 10000, IDLE_MS = 60000, RENEW_MS = 12 * 3600 * 1000, STEP = .05, LINE_PX = 24;
+  const FINE = Array.from({ length: 401 }, (_, n) => n / 400);   // half a screen is little of a long answer
   const spent = new Map(), since = new Map(), seen = new Map(), rows = new Map(), events = [];
   const lines = new Map(), reached = new Map();
   const now = () => performance.now();
@@ -29,7 +30,7 @@
         (entry.intersectionRatio >= MIN_RATIO || entry.intersectionRect.height >= view / 2));
     }
     refresh();
-  }, { threshold: [0, .25, .5, .75, 1] });
+  }, { threshold: FINE });
 
   function watch(shown) {             // a Map: id of each answer on the page -> its row
     for (const [id, row] of [...rows]) if (shown.get(id) !== row) {

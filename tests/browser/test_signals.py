@@ -16,10 +16,18 @@ from tests.server import Server
 pytestmark = pytest.mark.browser
 LONG = " ".join(f"word{n}" for n in range(60))
 TALL = "\n\n".join(f"paragraph {n}" for n in range(40))
+MANY_SCREENS = "\n\n".join(f"paragraph{n}" for n in range(300))
 ENDS = 36
 HIDE = """state => {
   Object.defineProperty(document, 'visibilityState', { get: () => state, configurable: true });
   document.dispatchEvent(new Event('visibilitychange'));
+}"""
+
+SCROLL_UP = """async (log, row) => {
+  for (let inView = 50; inView < 2 * log.clientHeight; inView += 200) {
+    log.scrollTop = row.offsetTop + row.offsetHeight - inView;
+    await new Promise(requestAnimationFrame);
+  }
 }"""
 
 
@@ -35,7 +43,7 @@ class Reader:
         """Go on looking for a while, from when the answer is there."""
         if self._since is None:
             expect(
-                self.page.locator(".bot-row[data-message]:not([data-message=''])")
+                self.page.locator(".bot-row[data-message]:not([data-message=''])").first
             ).to_be_visible()
             self._since = time.monotonic()
         self.page.wait_for_timeout(seconds * 1000)
@@ -204,6 +212,32 @@ def test_reach_tells_how_much_of_an_answer_came_into_view(
     end, everything = [s.amount for s in stored(server, Signal, message) if s.kind == "reach"]
     assert 0.1 < end < 0.6
     assert everything == 1.0
+
+
+def test_an_answer_of_many_screens_is_looked_at_again_after_it_left_the_view(
+    context: BrowserContext, server: Server
+) -> None:
+    page = open_tab(context, server)
+    page.evaluate(HIDE, "hidden")
+    ask(page, MANY_SCREENS)
+    answered(page)
+    ask(page, TALL)
+    answered(page, 2)
+    message = ident(page, 0)
+    page.evaluate(HIDE, "visible")
+    page.wait_for_timeout(500)
+    assert dwell(server, message) == 0.0
+    reader = Reader(page)
+    log = page.locator("#chat .bubble-wrap")
+    log.evaluate(SCROLL_UP, page.locator(".bot-row").first.element_handle())
+    reader.look(5)
+    log.evaluate("l => l.scrollTo(0, l.scrollHeight)")
+    reader.turn_away()
+    page.wait_for_timeout(500)
+    page.close(run_before_unload=True)
+    time.sleep(0.5)
+    assert dwell(server, message) == pytest.approx(reader.looked_ms, rel=0.05)
+    assert kinds(server, message)["reach"] == 1
 
 
 def test_copying_from_one_answer_into_the_next_is_noted_for_both(
