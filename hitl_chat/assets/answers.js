@@ -45,7 +45,7 @@
 
     update(turn, last, busy) {
       const { facts, role, text } = turn, writing = Boolean(facts.writing), answer = role === 'assistant';
-      this.text = text; this.facts = facts;
+      this.text = text; this.facts = facts; this.last = last;
       this.tools.hidden = writing || !answer || facts.unstored;
       this.line.hidden = !answer;
       this.ask.hidden = !facts.asked || !last || busy;
@@ -72,7 +72,10 @@
 
     call(name, ...data) { return call(name, keys.token, this.id, ...data); }
     choose(...verdict) { return call('choose', keys.token, ...verdict); }
-    reread() { trigger('select', { all }); window.hitlStatus.look(); }
+    reread(shown = this.id) {                  // what takes this one's place has what was told here, and the focus
+      if (this.last && shown !== this.id) refocus = { message: shown, name: 'beside', line: this.said.textContent };
+      trigger('select', { all }); window.hitlStatus.look();
+    }
 
     tell(text, wrong = false, shown = true) {
       this.note.hidden = !shown;
@@ -183,6 +186,7 @@
       if (refocus && refocus.message === turn.id) {
         const button = bar[refocus.name];
         (button.disabled ? bar[refocus.name === 'next' ? 'back' : 'next'] : button).focus();
+        if (refocus.line) bar.tell(refocus.line);
         refocus = null;
       }
     });

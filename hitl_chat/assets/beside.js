@@ -35,7 +35,7 @@
         await bar.choose(chosen.message, rejected.message, verdict);
         bar.close();
         bar.tell(say('Thanks. A is from {a}, B from {b}.', { a: pair[0].version, b: pair[1].version }));
-        bar.reread();
+        bar.reread(verdict === 'better' ? chosen.message : bar.id);
       });
       const [a, b] = pair;
       body.replaceChildren(

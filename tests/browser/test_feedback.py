@@ -88,6 +88,19 @@ def test_two_drafts_are_compared_without_their_versions(
     ]
 
 
+def test_a_draft_that_wins_tells_who_wrote_which_and_has_the_focus(page: Page) -> None:
+    ask(page, "compare me")
+    answered(page)
+    first = ident(page)
+    page.evaluate("Math.random = () => 0")  # A is the answer on the page
+    page.get_by_role("button", name="Compare with another draft").click()
+    page.get_by_role("button", name="B is better").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(f".bot-row:not([data-message='{first}'])")).to_be_visible()
+    expect(page.get_by_text("Thanks. A is from base, B from base.")).to_be_visible()
+    expect(page.get_by_role("button", name="Compare with another draft")).to_be_focused()
+
+
 def test_a_rating_is_followed_to_its_cycle(page: Page, database: Database) -> None:
     ask(page, "follow me")
     answered(page)
