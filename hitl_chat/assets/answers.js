@@ -6,7 +6,7 @@
   const ENDED = { stop: 'stopped', closed: 'interrupted', error: 'broke off', length: 'cut at the limit' };
   const NEAR = 160;
   const bars = new Map(), given = new Map();   // by message id; ratings given since the page was read
-  let trigger = () => {}, keys = { reasons: [], guidelines: [] }, turns = [], refocus = null, planned = 0, all = false;
+  let trigger = () => {}, keys = { reasons: [], guidelines: [] }, turns = [], refocus = null, redone = null, planned = 0, all = false;
 
   class Bar {
     constructor(id) {
@@ -17,7 +17,7 @@
       this.pen = tool('edit', 'Edit this answer', () => this.toggle(this.pen, () => window.hitlForms.editor(this)));
       this.copier = tool('copy', 'Copy', () => this.copy());
       this.beside = tool('beside', 'Compare with another draft', () => this.toggle(this.beside, () => window.hitlBeside.compare(this)));
-      this.again = tool('again', 'Regenerate', () => trigger('submit', { message: this.id }));
+      this.again = tool('again', 'Regenerate', () => this.redo());
       this.undo = tool('undo', 'Undo: take the question back', () => trigger('undo', {}));
       this.more = tool('more', 'More', () => this.tell('', false, this.note.hidden));
       this.back = tool('back', 'Draft before', () => this.pick(-1, 'back'));
@@ -36,7 +36,7 @@
       this.asked = link('compare with another draft?', () => this.toggle(this.asked, () => window.hitlBeside.compare(this)));
       this.ask = make('div', { cls: 'note', hidden: true }, say('Help it learn:'), this.asked);
       this.retry = make('div', { cls: 'note', hidden: true }, say('Not answered yet.'),
-        link('Try again', () => trigger('submit', { message: this.id })));
+        link('Try again', () => this.redo()));
       this.line = make('div', { cls: 'line' }, this.dots, this.ahead, this.tools, this.pager, this.print);
       this.el = make('div', { cls: 'bar', role: 'group' }, this.line, this.ask, this.note, this.retry);
       this.el.setAttribute('aria-label', say('About this answer'));
@@ -72,6 +72,7 @@
 
     call(name, ...data) { return call(name, keys.token, this.id, ...data); }
     choose(...verdict) { return call('choose', keys.token, ...verdict); }
+    redo() { redone = this.el; trigger('submit', { message: this.id }); }
     reread(shown = this.id) {                  // what takes this one's place has what was told here, and the focus
       if (this.last && shown !== this.id) refocus = { message: shown, name: 'beside', line: this.said.textContent };
       trigger('select', { all }); window.hitlStatus.look();
@@ -192,6 +193,13 @@
     });
     if (near && log.scrollHeight - log.scrollTop - log.clientHeight > 1) log.scrollTop = log.scrollHeight;
     window.hitlSignals.watch(shown);
+    if (!busy) restore();
+  }
+  function restore() {                         // a bar that was replaced took the focus with it
+    if (!redone || redone.contains(document.activeElement)) return;
+    const last = turns.length && bars.get(turns[turns.length - 1].id);
+    if (last && document.activeElement === document.body) last.again.focus({ preventScroll: true });
+    redone = null;
   }
   const plan = () => { planned ||= requestAnimationFrame(place); };
   const NAMED = [['.submit-button', 'Send'], ['.stop-button', 'Stop']];

@@ -201,6 +201,26 @@ def test_regenerating_keeps_the_old_draft_to_look_at(page: Page, server: Server)
     assert ident(page) == second
 
 
+def test_the_focus_is_on_regenerate_again_when_the_new_draft_is_there(page: Page) -> None:
+    ask(page, "again please")
+    answered(page)
+    again = page.get_by_role("button", name="Regenerate")
+    again.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".bot-row .pager span")).to_have_text("2/2")
+    expect(again).to_be_focused()
+
+
+def test_who_types_while_a_draft_is_written_keeps_the_focus(page: Page) -> None:
+    ask(page, LONG)
+    answered(page)
+    page.get_by_role("button", name="Regenerate").click()
+    expect(page.locator("#box .stop-button")).to_be_visible()
+    page.locator("#box textarea").focus()
+    expect(page.locator(".bot-row .pager span")).to_have_text("2/2")
+    expect(page.locator("#box textarea")).to_be_focused()
+
+
 def test_an_answer_is_edited_into_the_one_that_was_wanted(page: Page, server: Server) -> None:
     ask(page, "write")
     answered(page)
