@@ -130,7 +130,7 @@ class Handlers:
         """Stop was pressed; the stream ends by itself."""
         token, conversation = parts_of(who)
         if conversation:
-            with suppress(BadToken):  # a stranger here has nothing that could be stopped
+            with suppress(BadToken, NotYours):  # who isn't at home here has nothing to stop
                 self._service.stop(self._service.rater(token), conversation)
 
     def pick(self, who: Who, event: gr.EventData, request: gr.Request) -> Turns:

@@ -118,3 +118,10 @@ def test_a_question_that_is_not_stored_comes_back_into_the_box(
     with pytest.warns(UserWarning, match=WAIT):
         *_, (_, box, *_) = handlers.send("Hi", here(me), None, HERE)
     assert box.value == "Hi"
+
+
+def test_where_a_conversation_is_gone_a_new_one_can_be_begun_and_stop_does_nothing(
+    handlers: Handlers, me: Started
+) -> None:
+    handlers.stop(elsewhere(me))
+    assert handlers.fresh(elsewhere(me)) == {"token": me.token, "conversation": ""}
