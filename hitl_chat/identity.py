@@ -24,7 +24,7 @@ class BadToken(ValueError):
     """A token is forged, mangled or for something else; shown to the caller."""
 
     def __init__(self) -> None:
-        super().__init__("This token is not valid. Call /start for a new one.")
+        super().__init__("This token is not valid. Reload the page, or call /start for a new one.")
 
 
 @dataclass(frozen=True)

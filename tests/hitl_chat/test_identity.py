@@ -64,5 +64,7 @@ def test_a_page_token_from_the_future_is_refused() -> None:
 
 @given(st.text() | st.just(".") | st.just("a.b") | st.text(min_size=1).map(lambda t: f"{t}.{t}"))
 def test_anything_else_is_refused_with_one_clear_line(text: str) -> None:
-    with pytest.raises(BadToken, match=r"^This token is not valid. Call /start for a new one.$"):
+    with pytest.raises(
+        BadToken, match=r"^This token is not valid. Reload the page, or call /start for a new one.$"
+    ):
         Identity(b"secret").verify_rater(text)

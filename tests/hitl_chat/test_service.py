@@ -239,7 +239,10 @@ def test_a_token_keeps_its_rater_and_opens_a_new_conversation(
 
 
 def test_a_bad_token_starts_nothing(service: Service) -> None:
-    with pytest.raises(BadToken, match=r"^This token is not valid\. Call /start for a new one\.$"):
+    with pytest.raises(
+        BadToken,
+        match=r"^This token is not valid\. Reload the page, or call /start for a new one\.$",
+    ):
         service.start("forged.token")
 
 
