@@ -167,7 +167,8 @@
     link('Show earlier messages', () => { all = true; trigger('select', { all }); }));
   function place() {
     planned = 0;
-    const rows = document.querySelectorAll('#chat .message-row'), shown = new Map();
+    const named = [...document.querySelectorAll('#chat .message-row')], shown = new Map();
+    const rows = named.filter(row => !row.parentElement.closest('.message-row'));   // markup in a message is named as it likes
     const log = document.querySelector('#chat .bubble-wrap');
     const near = log && log.scrollHeight - log.scrollTop - log.clientHeight < NEAR;
     earlier.hidden = !(turns[0] && turns[0].facts.earlier);
@@ -205,7 +206,7 @@
   const NAMED = [['.submit-button', 'Send'], ['.stop-button', 'Stop']];
   function label() {                           // Gradio leaves these two without a name
     for (const [button, name] of NAMED) {
-      const found = document.querySelector(`#box ${button}`);
+      const found = document.querySelector(`#box:not(#chat *) ${button}`);
       if (found && !found.hasAttribute('aria-label')) found.setAttribute('aria-label', say(name));
     }
   }

@@ -5,6 +5,7 @@
   const EVERY_MS = 3000, PHASES = ['mark', 'targets', 'fit', 'update', 'gate', 'publish'];
   const NAMES = { mark: 'collecting', targets: 'preparing', fit: 'fitting the reward', update: 'practising',
     gate: 'checking the result', publish: 'publishing' };
+  const PANEL = '#learning:not(#chat *)';    // markup in a message is named as it likes
   const say = window.hitlSay;
   let looking = false;
 
@@ -35,7 +36,7 @@
   function set(element, text) { if (element.textContent !== text) element.textContent = text; }
 
   function draw(status) {
-    const panel = document.querySelector('#learning');
+    const panel = document.querySelector(PANEL);
     if (!panel) return;
     const [line, bar] = panel.querySelector('summary').children, list = panel.querySelector('dl');
     set(line, headline(status));
@@ -61,11 +62,11 @@
   }
   document.addEventListener('visibilitychange', look);
   document.addEventListener('click', event => {  // a click elsewhere closes the panel
-    const panel = document.querySelector('#learning[open]');
+    const panel = document.querySelector(`${PANEL}[open]`);
     if (panel && !panel.contains(event.target)) panel.open = false;
   });
   document.addEventListener('keydown', event => {
-    const panel = event.key === 'Escape' && document.querySelector('#learning[open]');
+    const panel = event.key === 'Escape' && document.querySelector(`${PANEL}[open]`);
     if (panel) { panel.open = false; panel.querySelector('summary').focus(); }
   });
   setInterval(look, EVERY_MS);

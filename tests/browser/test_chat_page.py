@@ -350,3 +350,16 @@ def test_markup_of_a_model_runs_nothing_and_fetches_nothing(page: Page) -> None:
     assert page.locator("img[src*=evil]").evaluate_all(
         "images => images.every(i => i.naturalWidth === 0)"
     )
+
+
+def test_markup_named_like_the_page_takes_nothing_off_it(page: Page) -> None:
+    ask(
+        page,
+        '<div class="message-row">a</div> <div id="learning">b</div>'
+        ' <div id="box"><b class="submit-button">c</b></div>',
+    )
+    expect(page.locator(".bot-row .bar .up")).to_be_visible()
+    expect(page.get_by_role("button", name="Send")).to_be_visible()
+    line = page.locator("#status summary span")
+    line.evaluate("line => { line.textContent = '…' }")
+    expect(line).not_to_have_text("…")
