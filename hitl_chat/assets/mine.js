@@ -8,13 +8,17 @@
     ['train', 'Let the model learn from them', 'Off: no training reads them any more. What it has learned stays learned.'],
     ['publish', 'Let them be published', 'On: they may be part of a public data set, without your name.'],
   ];
-  let token = '', account = false, said = null;
+  const body = make('div'), said = make('p', { role: 'status' });   // said stays: a new one may not be read out
+  let token = '', account = false;
 
-  const panel = () => document.querySelector('#mine > div');
   const tell = (text, wrong) => { said.textContent = text; said.classList.toggle('wrong', Boolean(wrong)); };
   async function attempt(work) {
-    panel().inert = true;
-    try { return await work(); } catch (error) { tell(error.message, true); return null; } finally { panel().inert = false; }
+    const held = document.activeElement;
+    body.inert = true;                         // which takes the focus away
+    try { return await work(); } catch (error) { tell(error.message, true); return null; } finally {
+      body.inert = false;
+      if (document.activeElement === document.body && body.contains(held)) held.focus();
+    }
   }
 
   function save(data) {
@@ -24,6 +28,7 @@
     setTimeout(() => URL.revokeObjectURL(anchor.href), 1000);
   }
   async function agree(boxes) {
+    tell('');
     const mine = await attempt(() => call('agree', token, ...PARTS.map(([part]) => boxes[part].checked)));
     if (!mine) return look();
     draw(mine);
@@ -56,24 +61,24 @@
     const learned = mine.learned.length
       ? say('Versions that learned from you: {versions}. That can not be taken out of them.', { versions: mine.learned.join(', ') })
       : say('No version has learned from you so far.');
-    said = make('p', { role: 'status' });
+    const held = body.contains(document.activeElement) && document.activeElement.name;
     const whose = account ? [make('p', {}, say('You are signed in: this is what your account chatted, the same on every device. What was chatted here before comes back when you sign out.'))] : [];
-    panel().replaceChildren(...whose, make('p', {}, counts), make('p', {}, learned), ...choices(mine),
+    body.replaceChildren(...whose, make('p', {}, counts), make('p', {}, learned), ...choices(mine),
       make('div', { cls: 'ends' }, link('Download my data', async () => {
         const all = await attempt(() => call('everything', token));
         if (all) save(all);
-      }), link('Erase me', erase)), said, make('small', {}, say('Your number here: {rater}', { rater: mine.rater })));
+      }), link('Erase me', erase)), make('small', {}, say('Your number here: {rater}', { rater: mine.rater })));
+    if (held) body.querySelector(`[name=${held}]`).focus();
   }
   async function look() {
-    said = make('p', { role: 'status' });
-    if (!token) return panel().replaceChildren(make('p', {}, say('Nothing is stored of you yet. Your first question is stored, and the model learns from what you say about answers.')));
-    panel().replaceChildren(said);
+    if (!body.isConnected) document.querySelector('#mine > div').append(body, said);
+    if (!token) return body.replaceChildren(make('p', {}, say('Nothing is stored of you yet. Your first question is stored, and the model learns from what you say about answers.')));
     const mine = await attempt(() => call('mine', token));
-    if (mine) draw(mine);
+    if (mine) draw(mine); else body.replaceChildren();   // a switch there may not be as it is stored
   }
 
   document.addEventListener('toggle', event => {
-    if (event.target.id === 'mine' && event.target.open) look();
+    if (event.target.id === 'mine' && event.target.open) { tell(''); look(); }
   }, true);
   document.addEventListener('click', event => {  // a click elsewhere closes the panel
     const open = document.querySelector('#mine[open]');

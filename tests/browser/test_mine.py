@@ -57,6 +57,30 @@ def test_what_a_person_agrees_to_stays_switched_so(page: Page) -> None:
     expect(page.locator("#mine input[name=train]")).not_to_be_checked()
 
 
+def test_a_switch_keeps_the_focus_and_what_it_did_is_read_out(page: Page) -> None:
+    ask(page, "Hi")
+    answered(page)
+    open_mine(page)
+    said = page.locator("#mine [role=status]").element_handle()
+    publish = page.locator("#mine input[name=publish]")
+    publish.focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#mine")).to_contain_text("Saved.")
+    expect(publish).to_be_focused()
+    assert said.inner_text() == "Saved."  # a live region that comes with its text is often not read
+
+
+def test_a_switch_that_can_not_be_stored_says_so_and_goes_back(page: Page) -> None:
+    ask(page, "Hi")
+    answered(page)
+    open_mine(page)
+    page.route("**/gradio_api/run/agree", lambda route: route.abort())
+    publish = page.locator("#mine input[name=publish]")
+    publish.click()
+    expect(page.locator("#mine")).to_contain_text("The server does not answer.")
+    expect(publish).not_to_be_checked()
+
+
 def test_who_is_not_to_be_stored_is_answered_and_told(page: Page, server: Server) -> None:
     ask(page, "Hi")
     answered(page)
