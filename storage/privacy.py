@@ -30,7 +30,8 @@ class TracesLeft(RuntimeError):
 
     def __init__(self, what: str) -> None:
         super().__init__(
-            f"Erased, but {what}. It is tried again when the app starts, or when this is asked again."
+            f"Erased, but {what}. It is tried again when the app starts, or when the host runs "
+            "`python -m storage.privacy --erase`."
         )
 
 

@@ -21,6 +21,14 @@
     }
   }
 
+  async function erasing(work) {               // rows are gone, and asking again would clear no copy of them
+    try { return await work(); } catch (error) {
+      if (!/^Erased, but /.test(error.told)) throw error;
+      alert(error.message);
+      return {};
+    }
+  }
+
   function save(data) {
     const file = new Blob([JSON.stringify(data, null, 1)], { type: 'application/json' });
     const anchor = make('a', { href: URL.createObjectURL(file), download: 'my-chats.json' });
@@ -29,15 +37,15 @@
   }
   async function agree(boxes) {
     tell('');
-    const mine = await attempt(() => call('agree', token, ...PARTS.map(([part]) => boxes[part].checked)));
+    const mine = await attempt(() => erasing(() => call('agree', token, ...PARTS.map(([part]) => boxes[part].checked))));
     if (!mine) return look();
-    draw(mine);
+    if (mine.agreed) draw(mine);
     tell(say('Saved.'));
-    if (!mine.agreed.store) setTimeout(() => location.reload(), 800);
+    if (!boxes.store.checked) setTimeout(() => location.reload(), 800);
   }
   async function erase() {
     if (!confirm(say('Erase everything that is stored of you? This can not be undone.'))) return;
-    if (!await attempt(() => call('erase', token))) return;
+    if (!await attempt(() => erasing(() => call('erase', token)))) return;
     if (!account) localStorage.removeItem(KEPT);  // beside an account's it holds who they were before
     location.reload();
   }

@@ -1,7 +1,8 @@
 // What the scripts build their controls from, and how they call the server. Text is only ever set as text.
 (() => {
   if (window.hitlParts) return;
-  const say = window.hitlSay, PATIENCE_MS = 15000, WRITING_MS = 180000;
+  const say = window.hitlSay, PATIENCE_MS = 15000, LONG_MS = 180000;
+  const LONG = ['again', 'agree', 'erase'];    // they write an answer, or all copies anew
   const ICONS = {
     up: 'M7 10v11H3V10h4Zm2 11V9.5L13 2a3 3 0 0 1 2 3.5L14.500 9H20a2 2 0 0 1 2 2.300l-1.300 8A2 2 0 0 1 18.700 21H9Z',
     down: 'M17 14V3h4v11h-4ZM15 3v11.500L11 22a3 3 0 0 1-2-3.500L9.500 15H4a2 2 0 0 1-2-2.300l1.300-8A2 2 0 0 1 5.300 3H15Z',
@@ -36,7 +37,7 @@
   const press = (button, on) => button.setAttribute('aria-pressed', String(on));
 
   async function call(name, ...data) {         // the same named endpoints that programs use
-    const patience = name === 'again' ? WRITING_MS : PATIENCE_MS;
+    const patience = LONG.includes(name) ? LONG_MS : PATIENCE_MS;
     let answer;
     try {
       const response = await fetch(new URL(`gradio_api/run/${name}`, document.baseURI), {
@@ -47,7 +48,10 @@
     } catch {
       throw new Error(say('The server does not answer. Try again shortly.'));
     }
-    if (!answer.data) throw new Error(answer.error ? window.hitlTold(answer.error) : say('The server could not do that. Try again shortly.'));
+    if (!answer.data) {
+      const why = answer.error ? window.hitlTold(answer.error) : say('The server could not do that. Try again shortly.');
+      throw Object.assign(new Error(why), { told: answer.error });
+    }
     return answer.data[0];
   }
   window.hitlParts = { make, tool, link, press, call };

@@ -20,7 +20,7 @@
     [/^Something went wrong on the server\./, `服务器出错了。${SHORTLY}`],
     [/^This token is not valid\./, '你的身份凭证已失效。请重新加载页面。'],
     [/^No such (?:message|conversation)\.$/, '找不到这条消息。请重新加载页面。'],
-    [/^Erased, but .*$/, '已删除,但还有一份副本没能清除;应用重启时,或再次删除时,会再试。'],
+    [/^Erased, but .*$/, '已删除,但还有一份副本没能清除;应用重启时,或主办者运行 python -m storage.privacy --erase 时,会再试。'],
   ];
   const chinese = document.documentElement.lang === 'zh';
   window.hitlTold = line => {

@@ -1,12 +1,13 @@
 """Your data, on the page."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Dialog, Page, Route, expect
 
-from tests.browser.conftest import answered, ask, picture, ready
+from tests.browser.conftest import answered, ask, picture, ready, wait_for
 from tests.server import Server
 from tests.storage.test_privacy import holding
 
@@ -17,6 +18,29 @@ CANARY = "potoroo-3c77"
 def open_mine(page: Page) -> None:
     page.locator("#mine summary").click()
     expect(page.locator("#mine")).to_contain_text("Stored of you")
+
+
+@pytest.fixture
+def told(page: Page) -> list[str]:
+    """What the browser asks and says; all of it is agreed to."""
+    said: list[str] = []
+
+    def agree(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.accept()
+
+    page.on("dialog", agree)
+    return said
+
+
+@pytest.fixture
+def broken_backup(server: Server) -> Iterator[Path]:
+    """A copy that nobody can be erased from."""
+    server.home.backups.mkdir(exist_ok=True)
+    file = server.home.backups / "0.db"
+    file.write_bytes(b"no database at all" * 300)
+    yield file
+    file.unlink()
 
 
 def test_a_person_sees_downloads_and_erases_their_data(page: Page, server: Server) -> None:
@@ -94,3 +118,51 @@ def test_who_is_not_to_be_stored_is_answered_and_told(page: Page, server: Server
     expect(page.locator(".bot-row .print")).to_contain_text("not stored")
     expect(page.locator(".bot-row .tools")).to_be_hidden()
     assert holding(server.home, CANARY) == []
+
+
+@pytest.mark.usefixtures("broken_backup")
+def test_who_is_erased_but_for_a_copy_is_told_so_and_begins_anew(
+    page: Page, told: list[str]
+) -> None:
+    ask(page, CANARY)
+    answered(page)
+    open_mine(page)
+    with page.expect_navigation():
+        page.get_by_text("Erase me").click()
+    ready(page)
+    assert told[1].startswith("Erased, but ")
+    expect(page.locator(".bot-row")).to_have_count(0)
+    page.locator("#mine summary").click()
+    expect(page.locator("#mine")).to_contain_text("Nothing is stored of you yet")
+
+
+@pytest.mark.usefixtures("broken_backup")
+def test_who_takes_storing_back_but_for_a_copy_is_told_so_and_stays_unstored(
+    page: Page, told: list[str]
+) -> None:
+    ask(page, CANARY)
+    answered(page)
+    open_mine(page)
+    with page.expect_navigation():
+        page.locator("#mine input[name=store]").uncheck()
+    ready(page)
+    assert told[1].startswith("Erased, but ")
+    expect(page.locator(".bot-row")).to_have_count(0)
+    open_mine(page)
+    expect(page.locator("#mine input[name=store]")).not_to_be_checked()
+
+
+@pytest.mark.usefixtures("told")
+def test_an_erasure_that_takes_long_is_waited_for(page: Page) -> None:
+    ask(page, CANARY)
+    answered(page)
+    open_mine(page)
+    held: list[Route] = []
+    page.route("**/gradio_api/run/erase", lambda route: held.append(route))
+    page.get_by_text("Erase me").click()
+    wait_for(page, lambda: bool(held))
+    page.wait_for_timeout(16_000)
+    with page.expect_navigation():
+        held[0].continue_()
+    ready(page)
+    expect(page.locator(".bot-row")).to_have_count(0)
