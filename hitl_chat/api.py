@@ -203,7 +203,7 @@ def _loop_endpoints(service: Service, door: Door, owner: Owner) -> None:
     def status() -> dict[str, Any]:
         """Served version, counts of feedback, the last cycle with its verdict, and a running one."""
         with told_clearly():
-            return service.loop.status()
+            return service.loop.public()
 
     def export(format: str, request: gr.Request) -> dict[str, Any]:
         """Write a data set and give the file; needs the header X-Admin-Password."""

@@ -56,6 +56,17 @@ class Loop:
             "problem": self._problem or self._unsaved,
         }
 
+    def public(self) -> dict[str, Any]:
+        """Return what everyone may know of `status`: what is wrong, not why.
+
+        Why names folders and what libraries say; the owner's page has it.
+        """
+        told = self.status()
+        cycle = told["cycle"]
+        if cycle and cycle["status"] == "failed":
+            told["cycle"] = cycle | {"error": _without_why(cycle["error"])}
+        return told | {"problem": _without_why(told["problem"])}
+
     def report(self, problem: str | None) -> None:
         """Keep what the owner should know until it is over (None)."""
         self._problem = problem
@@ -88,3 +99,8 @@ class Loop:
             ValueError: there is no such version.
         """
         return self._database.write(lambda s: steps.roll_back(s, self._home, version))
+
+
+def _without_why(line: str | None) -> str | None:
+    """Return what stands before the colon."""
+    return line.partition(": ")[0] if line else line

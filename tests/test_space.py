@@ -133,7 +133,8 @@ def test_while_the_hub_refuses_chat_goes_on_and_the_owner_is_told(
     client = Client(space.url, verbose=False)
     talk(space)
     eventually(lambda: client.predict(api_name="/status")["problem"])
-    assert "No snapshot could be stored" in client.predict(api_name="/status")["problem"]
+    unsaved = "No snapshot could be stored; a restart would lose data"
+    assert client.predict(api_name="/status")["problem"] == unsaved  # why is the owner's
     talk(space)
     assert space.log.count("No snapshot could be stored; ") == 1
     eventually(lambda: remote.commits)

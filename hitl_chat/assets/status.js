@@ -14,7 +14,7 @@
   function headline(status) {
     const { running, feedback, next_training: next, problem } = status;
     if (running) return say('Learning now: {phase}, {share}%', { phase: say(NAMES[running.phase] || running.phase), share: Math.round(running.progress * 100) });
-    if (problem) return say('A new version was refused; the one before keeps serving');
+    if (problem) return window.hitlTold(problem);
     if (next.trainer === 'off') return waiting(feedback.waiting, 'training is switched off');
     if (!next.missing) return waiting(feedback.waiting, 'training starts shortly');
     if (feedback.waiting >= next.after) return say('{n} pieces of feedback waiting; training starts after {missing} more', { n: feedback.waiting, missing: next.missing });
@@ -30,7 +30,7 @@
     const rows = [['Serving now', status.version], ['Feedback so far', status.feedback.total],
       ['Waiting for a training', status.feedback.waiting], ['Last training', lastCycle(status.cycle)]];
     if (status.running) rows.push(['Running', `cycle ${status.running.id}. ${status.running.detail || ''}`]);
-    if (status.problem) rows.push(['Problem', status.problem]);
+    if (status.problem) rows.push(['Problem', window.hitlTold(status.problem)]);
     return rows;
   }
   function set(element, text) { if (element.textContent !== text) element.textContent = text; }

@@ -20,6 +20,10 @@
     [/^Something went wrong on the server\./, `服务器出错了。${SHORTLY}`],
     [/^This token is not valid\./, '你的身份凭证已失效。请重新加载页面。'],
     [/^No such (?:message|conversation)\.$/, '找不到这条消息。请重新加载页面。'],
+    [/^Version (\S+) was refused, (\S+) keeps serving$/, '版本 $1 被拒绝;$2 继续服务'],
+    [/^Version (\S+) waits, (\S+) keeps serving$/, '版本 $1 在等待;$2 继续服务'],
+    [/^No snapshot could be stored; a restart would lose data$/, '快照没能保存;重启会丢失数据'],
+    [/^Snapshots from before an erasure could not be deleted; they still hold who was erased$/, '删除之前的快照没能清除;其中还有已删除的人'],
     [/^Erased, but .*$/, '已删除,但还有一份副本没能清除;应用重启时,或主办者运行 python -m storage.privacy --erase 时,会再试。'],
   ];
   const chinese = document.documentElement.lang === 'zh';

@@ -58,7 +58,7 @@
     '{n} of {after} pieces of feedback until the next training': '距下次训练:{n}/{after} 条反馈',
     'Learning now: {phase}, {share}%': '正在学习:{phase},{share}%', 'collecting': '收集', 'preparing': '准备',
     'fitting the reward': '拟合奖励', 'practising': '练习', 'checking the result': '检验结果', 'publishing': '发布',
-    'A new version was refused; the one before keeps serving': '新版本被拒绝;之前的版本继续服务', 'none so far': '还没有',
+    'none so far': '还没有',
     'Serving now': '正在服务', 'Feedback so far': '至今的反馈', 'Waiting for a training': '等待训练', 'Last training': '上次训练',
     'Running': '进行中', 'Problem': '问题',
     'Show earlier messages': '显示更早的消息', 'Send': '发送', 'Stop': '停止', 'New conversation': '新对话', 'Type a message': '输入消息', 'Message': '消息',

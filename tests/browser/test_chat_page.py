@@ -363,3 +363,20 @@ def test_markup_named_like_the_page_takes_nothing_off_it(page: Page) -> None:
     line = page.locator("#status summary span")
     line.evaluate("line => { line.textContent = '…' }")
     expect(line).not_to_have_text("…")
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        "Version v2 was refused, v1 keeps serving",
+        "No snapshot could be stored; a restart would lose data",
+    ],
+)
+def test_the_line_under_the_input_says_what_is_wrong(page: Page, problem: str) -> None:
+    def go_wrong(route: Route) -> None:
+        answer = route.fetch()
+        (status,) = answer.json()["data"]
+        route.fulfill(json={"data": [{**status, "problem": problem}]})
+
+    page.route("**/gradio_api/run/status", go_wrong)
+    expect(page.locator("#learning summary span")).to_have_text(problem)

@@ -45,6 +45,28 @@ def test_where_nothing_can_be_published_the_trainer_is_off(
     assert service.loop.status()["next_training"]["trainer"] == "off"
 
 
+def test_everyone_is_told_what_is_wrong_and_the_owner_also_why(
+    service: Service, database: Database
+) -> None:
+    cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)).id)
+    why = "OSError: [Errno 28] No space left on device: '/data/adapters'"
+    database.write(lambda s: cycles.close(s, cycle, "failed", error=why))
+    service.loop.report(f"Version v2 was refused, base keeps serving: {why}")
+    told, all_of_it = service.loop.public(), service.loop.status()
+    assert told["problem"] == "Version v2 was refused, base keeps serving"
+    assert told["cycle"]["error"] == "OSError"
+    assert "/data" not in str(told)
+    assert all_of_it["problem"].endswith(why)
+    assert all_of_it["cycle"]["error"] == why
+    assert told.keys() == all_of_it.keys()
+
+
+def test_everyone_is_told_why_a_cycle_was_skipped(service: Service, database: Database) -> None:
+    cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)).id)
+    database.write(lambda s: cycles.close(s, cycle, "skipped", error="Too few: 3 labels."))
+    assert service.loop.public()["cycle"]["error"] == "Too few: 3 labels."
+
+
 def test_rolling_back_to_cleared_files_is_refused(
     service: Service, database: Database, home: Home
 ) -> None:
