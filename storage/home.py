@@ -1,6 +1,7 @@
 """Where everything that lasts lives on disk. Knows no table and no setting beyond the folder."""
 
 import fcntl
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -87,3 +88,12 @@ class Home:
                 f"Data folder {self.folder} can't be written ({error.strerror or error}). "
                 "Set HITL_DATA_DIR to a folder you own, or give this user write access."
             ) from error
+
+
+def settle(path: Path) -> None:
+    """Have the disk keep what a file holds, or which names a folder has, through a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -21,7 +21,7 @@ from storage import backup, consent, conversations, person, privacy, schema, sql
 from storage.backup import BackupFailed
 from storage.consent import Agreed
 from storage.database import Database, DatabaseUnusable, file_of
-from storage.home import Home, HomeError
+from storage.home import Home, HomeError, settle
 from storage.models import Consent, Erasure, now
 
 WAL, SHM = "-wal", "-shm"
@@ -72,7 +72,7 @@ def restore(home: Home, source: Path) -> Restored:
             _bring_up_to_date(incoming, since or _Since())
             before = _put_aside(file)
             incoming.replace(file)
-            _settle(file.parent)
+            settle(file.parent)
     except OSError as error:
         raise BackupFailed(
             f"{source} can't be put at {file} ({error}). Name a readable one."
@@ -125,8 +125,7 @@ def _bring_up_to_date(incoming: Path, since: _Since) -> None:
                 _erase(s, one, known=one.rater_id in since.agreed)
     with closing(sqlite.choose_library().connect(incoming)) as raw:
         raw.execute("PRAGMA journal_mode=DELETE")  # one file again, whole by itself
-    with incoming.open("rb") as written:
-        os.fsync(written.fileno())
+    settle(incoming)
 
 
 def _agree(s: Session, rater: str, agreed: Agreed) -> None:
@@ -150,15 +149,6 @@ def _erase(s: Session, erasure: Erasure, *, known: bool) -> None:
     )
     if there:
         person.delete_rows(s, rater, known=known)
-
-
-def _settle(folder: Path) -> None:
-    """Make the disk remember which file has which name."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _put_aside(file: Path) -> Path | None:

@@ -4,7 +4,6 @@ Knows files and shapes, not whether an adapter is any good.
 """
 
 import json
-import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +14,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError, safe_open
 
+from storage.home import settle
 from training.gguf import GgufError
 from training.gguf import read as read_gguf
 from training.manifest import (
@@ -55,10 +55,10 @@ def publish(policy: PeftModel, adapters: Path, parent: str, base: Base, cycle: i
     manifest = Manifest(version, parent, base.name, cycle, hashes)
     (staging / MANIFEST).write_text(json.dumps(asdict(manifest), indent=2), encoding="utf-8")
     for file in staging.iterdir():
-        _fsync(file)
-    _fsync(staging)
+        settle(file)
+    settle(staging)
     staging.rename(adapters / version)
-    _fsync(adapters)
+    settle(adapters)
     return version
 
 
@@ -148,11 +148,3 @@ def _expected_shapes(folder: Path, base: Base) -> dict[str, tuple[int, ...]]:
         for name, parameter in shell.named_parameters()
         if ".lora_" in name
     }
-
-
-def _fsync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,7 +5,6 @@ comes to, whatever came of the update. Knows no cycle and no answer.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from storage.home import settle
 from training.doubt import KEPT, TOKENIZER, WORDS
 from training.kinds import KINDS
 from training.policy import Base
@@ -76,8 +76,7 @@ def keep(file: Path, head: RewardHead, reading: Reading, told: Words | None = No
         tensors[WORDS] = told.worths_VK.half()
         tensors[TOKENIZER] = torch.frombuffer(bytearray(told.tokenizer), dtype=torch.uint8)
     save_file(tensors, staging, {KEPT: json.dumps(about)})
-    with staging.open("rb") as written:
-        os.fsync(written.fileno())
+    settle(staging)
     staging.replace(file)
 
 
