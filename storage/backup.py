@@ -65,12 +65,13 @@ def check(file: Path) -> None:
         raise BackupFailed(f"{file} is no whole database ({'; '.join(found)}). Use another one.")
 
 
-def sweep(home: Home) -> None:
+def sweep(database: Database, home: Home) -> None:
     """Remove what a killed process left of a copy that it was making."""
     for begun in (*home.folder.glob(".snapshot-*"), *home.folder.glob(".restore-*")):
         shutil.rmtree(begun, ignore_errors=True)  # one that is made just now fails, and begins anew
-    for file in home.folder.glob("*.incoming*"):
-        file.unlink(missing_ok=True)
+    if database.file:
+        for file in database.file.parent.glob(f"{database.file.name}.incoming*"):
+            file.unlink(missing_ok=True)
 
 
 def copies(database: Database, home: Home) -> list[Path]:
@@ -79,7 +80,7 @@ def copies(database: Database, home: Home) -> list[Path]:
         return []
     beside = database.file.parent.glob(f"{database.file.name}.before-*")
     found = {*beside, *home.backups.glob("*.db*")}
-    return sorted(file for file in found if not file.name.endswith(("-wal", "-shm", "-journal")))
+    return sorted(file for file in found if not file.name.endswith(sqlite.BESIDE))
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

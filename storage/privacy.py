@@ -74,7 +74,7 @@ def finish(database: Database, home: Home) -> None:
     with database.read() as s:
         open_ones = list(s.scalars(select(Erasure.id).where(Erasure.finished_at.is_(None))))
     with home.copying():
-        backup.sweep(home)
+        backup.sweep(database, home)
     for erasure in open_ones:
         with home.copying():
             _clear(database, home, erasure)
@@ -90,7 +90,7 @@ def _clear(database: Database, home: Home, erasure: int) -> None:
     with database.read() as s:
         rater = s.get_one(Erasure, erasure).rater_id
         known = conversations.has_rater(s, rater)
-    backup.sweep(home)
+    backup.sweep(database, home)
     for file in backup.copies(database, home):
         _erase_in(file, rater, known=known)
     for file in home.folder.glob(f"{home.head.stem}.*"):  # half a one is left by a killed trainer

@@ -24,8 +24,7 @@ from storage.database import Database, DatabaseUnusable, file_of
 from storage.home import Home, HomeError, settle
 from storage.models import Consent, Erasure, now
 
-WAL, SHM = "-wal", "-shm"
-"""Endings of files that belong to a database file and would spoil another one in its place."""
+WAL = "-wal"
 
 
 class StillOpen(RuntimeError):
@@ -78,7 +77,7 @@ def restore(home: Home, source: Path) -> Restored:
             f"{source} can't be put at {file} ({error}). Name a readable one."
         ) from error
     finally:
-        for ending in ("", WAL, SHM):
+        for ending in ("", *sqlite.BESIDE):
             incoming.with_name(incoming.name + ending).unlink(missing_ok=True)
     with closing(Database.open(home)) as database:
         privacy.finish(database, home)
@@ -152,19 +151,18 @@ def _erase(s: Session, erasure: Erasure, *, known: bool) -> None:
 
 
 def _put_aside(file: Path) -> Path | None:
-    """Give what is there a second name, so that at no moment there is none; its log goes with it."""
-    if not file.exists():
-        return None
+    """Copy what is there, so that at no moment there is no database; its log goes with it."""
     aside = file.with_name(f"{file.name}.before-restore-{now():%Y%m%d-%H%M%S-%f}")
-    try:
-        aside.hardlink_to(file)
-    except OSError:  # not every disk has second names
-        shutil.copyfile(file, aside)
     log = file.with_name(file.name + WAL)
-    if log.exists():
-        log.replace(aside.with_name(aside.name + WAL))
-    file.with_name(file.name + SHM).unlink(missing_ok=True)
-    return aside
+    if file.exists():
+        partial = aside.with_name(f"{aside.name}.partial")
+        shutil.copyfile(file, partial)
+        partial.replace(aside)
+        if log.exists():
+            log.replace(aside.with_name(aside.name + WAL))
+    for ending in sqlite.BESIDE:
+        file.with_name(file.name + ending).unlink(missing_ok=True)
+    return aside if file.exists() else None
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

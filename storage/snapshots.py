@@ -7,6 +7,7 @@ depot forgets the ones before. Two processes of one name would overwrite each ot
 
 import hashlib
 import logging
+import shutil
 import tempfile
 import threading
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 from storage.database import file_of
 from storage.depot import Depot, DepotDown
 from storage.home import Home
-from storage.sqlite import choose_library
+from storage.sqlite import BESIDE, choose_library
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +78,11 @@ def _fetch(home: Home, depot: Depot, file: Path | None) -> bool:
             if not (home.adapters / version.name).exists():
                 version.rename(home.adapters / version.name)
         if file and DATABASE in wanted:  # last: with it the folder counts as restored
-            for log_of_another in ("-wal", "-shm"):
-                file.with_name(file.name + log_of_another).unlink(missing_ok=True)
-            (staging / DATABASE).rename(file)
+            incoming = file.with_name(f"{file.name}.incoming")
+            shutil.move(staging / DATABASE, incoming)  # the database may lie on another disk
+            for ending in BESIDE:
+                file.with_name(file.name + ending).unlink(missing_ok=True)
+            incoming.replace(file)
     log.info("Restored %s files of the snapshot.", len(wanted))
     return True
 

@@ -37,6 +37,10 @@ PRAGMAS = (
 )
 
 
+BESIDE = ("-wal", "-shm", "-journal")
+"""Endings of what SQLite keeps beside a file, and would apply to another one in its place."""
+
+
 @dataclass(frozen=True)
 class Role:
     """What a connection is for. One that may write takes the write lock when it begins.

@@ -139,8 +139,10 @@ def test_where_no_database_was_nothing_tells_who_was_erased(
     backup.make(database, home, elsewhere)
     database.close()
     (home.folder / "feedback.db").unlink()
+    (home.folder / "feedback.db-wal").write_bytes(b"of the one that was lost")
     done = restore.restore(home, elsewhere)
     assert (done.before, done.known) == (None, False)
+    assert not (home.folder / "feedback.db-wal").exists()
     assert texts(home, person.id) == {"Before", "Yes"}
 
 
@@ -154,6 +156,8 @@ def test_a_restore_that_is_killed_leaves_the_database_in_its_place(
     dying = DIES.format(folder=str(home.folder), source=str(elsewhere))
     assert subprocess.run([sys.executable, "-c", dying], cwd=ROOT, check=False).returncode == 9
     assert texts(home, person.id) == {"Before", "Yes", "After", "No"}
+    (aside,) = home.folder.glob("feedback.db.before-restore-*")
+    assert not aside.samefile(home.folder / "feedback.db")  # one file with two logs would be spoilt
     restore.restore(home, elsewhere)
     assert texts(home, person.id) == {"Before", "Yes"}
 
