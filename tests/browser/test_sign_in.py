@@ -55,7 +55,7 @@ def sign_out(page: Page) -> None:
 
 def number(page: Page) -> str:
     page.locator("#mine summary").click()
-    said = page.locator("#mine small")
+    said = page.locator("#mine > div > div > small")
     expect(said).to_be_visible()
     text = str(said.text_content())
     page.keyboard.press("Escape")
