@@ -49,7 +49,8 @@ class Visitors:
     def sending(self, who: Who, request: gr.Request, profile: gr.OAuthProfile | None) -> Visitor:
         """Return who sends this, making a rater where there is none any more or yet.
 
-        Their conversation is empty where there is none, until they are `placed`. A session that has expired meanwhile signs nobody out before their page is loaded again.
+        Their conversation is empty where there is none, until they are `placed`. A session that has
+        expired meanwhile signs nobody out before their page is loaded again.
 
         Raises:
             TooMuch: too many new people come from there.
