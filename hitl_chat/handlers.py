@@ -20,7 +20,7 @@ from hitl_chat.service import BadToken, Draft, NotYours, Service, Shown, StillAn
 from hitl_chat.visitors import Visitor, Visitors, Who, aside_of, parts_of
 from storage import guidelines
 from storage.database import DatabaseBusy
-from storage.feedback import REASONS
+from storage.saying import REASONS
 
 log = logging.getLogger(__name__)
 

@@ -11,13 +11,14 @@ from storage import adapters, conversations, feedback
 from storage.conversations import NotYours
 from storage.home import Home
 from storage.models import BASE_VERSION, Conversation, Message, now
+from storage.saying import storable
 
 
 def checked(text: str, what: str, limit: int) -> str:
     """Return the text as it can be stored, or raise a ValueError that says what to do."""
     if not isinstance(text, str):
         raise ValueError(f"{what} is not text.")  # noqa: TRY004 - what a user gave
-    text = conversations.storable(text)
+    text = storable(text)
     if not text.strip():
         raise ValueError(f"{what} is empty. Type something first.")
     if len(text) > limit:

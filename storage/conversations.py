@@ -12,6 +12,7 @@ from sqlalchemy import CursorResult, select, update
 from sqlalchemy.orm import Session
 
 from storage.models import Conversation, Message, Rater, new_id
+from storage.saying import storable
 
 _ID = re.compile(r"[0-9a-f]{32}")
 
@@ -189,11 +190,6 @@ def close_answer(  # noqa: PLR0913 - one for each column
     message.completion_tokens = completion_tokens
     message.first_token_ms = first_token_ms
     message.duration_ms = duration_ms
-
-
-def storable(text: str) -> str:
-    """Return text as every database takes it: no NUL, no halves of characters."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
 
 
 def set_head(s: Session, conversation: Conversation, message_id: str | None) -> None:

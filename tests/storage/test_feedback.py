@@ -8,6 +8,7 @@ from storage import conversations, cycles, feedback
 from storage.conversations import NotYours
 from storage.database import Database
 from storage.models import Feedback, Message
+from storage.saying import MAX_COMMENT
 from tests.storage.people import Person
 
 
@@ -84,9 +85,9 @@ def test_unknown_reasons_are_refused(person: Person, answer: Message, reasons: l
 def test_a_comment_over_the_limit_is_refused_and_nothing_is_stored(
     database: Database, person: Person, answer: Message
 ) -> None:
-    person.rate(answer, 1, comment="x" * feedback.MAX_COMMENT)
+    person.rate(answer, 1, comment="x" * MAX_COMMENT)
     with pytest.raises(ValueError, match=r"2,001 characters; the limit is 2,000"):
-        person.rate(answer, -1, comment="x" * (feedback.MAX_COMMENT + 1))
+        person.rate(answer, -1, comment="x" * (MAX_COMMENT + 1))
     assert counts(database).total == 1
 
 

@@ -9,7 +9,8 @@ from storage import export, feedback, imports, transcripts
 from storage.database import Database
 from storage.export import Order
 from storage.home import Home
-from storage.imports import VERSION, read, store
+from storage.imports import VERSION, store
+from storage.talks import read
 from tests.storage.people import Person
 from training.config import TrainingConfig
 from training.targets import build
