@@ -40,6 +40,9 @@ class TrainingConfig:
     heldout_share: float = number(0.2, 0.05, 0.5, "Share of conversations kept for evaluation.")
 
     # The reward head
+    reward_head: str = choice(
+        ("linear", "mlp"), "A linear map, or a small neural net: hidden units beside the map."
+    )
     reward_caution: float = number(
         0.5, 0.0, 10.0, "How much of the ensemble's spread is taken off a score."
     )

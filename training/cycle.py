@@ -141,7 +141,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
     with closing(policy):
         report("fit", 0.0, f"fitting the reward head on {found.labels} labels")
         cache = FeatureCache(shop.home.features, policy, config)
-        head, metrics = fit(cache, train, heldout, config.reward_caution)
+        head, metrics = fit(cache, train, heldout, config)
         done = Outcome(cycle, "refused", parent, counts, metrics)
         reward = Reward(shop.base, head, shop.function, config.reward_share)
         if reward.hears_people and metrics["trusted"] and metrics["auc"] < 0.5:

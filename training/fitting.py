@@ -8,7 +8,9 @@ import torch
 
 from training import rankings, reward_head, slices
 from training.calibration import Foretold, calibrate
+from training.config import TrainingConfig
 from training.feature_cache import FeatureCache, Item
+from training.hidden import UNITS
 from training.ridge import Labels
 from training.targets import Place, Rated, Targets
 
@@ -21,7 +23,7 @@ DISPUTED = 0.25
 
 
 def fit(
-    cache: FeatureCache, train: Targets, heldout: Targets, caution: float
+    cache: FeatureCache, train: Targets, heldout: Targets, config: TrainingConfig
 ) -> tuple[reward_head.RewardHead, dict[str, Any]]:
     """Fit a head on everything said, after one without the held-out part has shown its figures.
 
@@ -33,12 +35,13 @@ def fit(
     seen, unseen = features.split([len(inside), len(outside)])
     alike = _alike([*train.places, *heldout.places])
     labels, kept_back = _labels(train, alike), _labels(heldout, alike)
-    head = reward_head.fit(seen, labels, caution)
+    terms = config.reward_caution, UNITS if config.reward_head == "mlp" else 0
+    head = reward_head.fit(seen, labels, *terms)
     metrics: dict[str, Any] = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc"))
     if heldout.labels:
         metrics |= rankings.evaluate(head.mean, unseen, kept_back)
         metrics |= _beside(heldout.rated, head.mean(unseen[kept_back.rows]).tolist())
-        head = reward_head.fit(features, labels.followed_by(kept_back), caution)
+        head = reward_head.fit(features, labels.followed_by(kept_back), *terms)
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
     metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}

@@ -16,12 +16,15 @@ from torch import Tensor
 
 from storage.home import settle
 from training.doubt import KEPT, TOKENIZER, WORDS
+from training.hidden import Hidden
 from training.kinds import KINDS
 from training.policy import Base
 from training.reward_head import RewardHead
 from training.worths import by_member
 
 TENSORS = ("mean_F", "scale_F", "weight_FK", "bias_K")
+UNITS = ("inner_KUF", "bias_KU", "outer_KU")
+"""Those of hidden units; a linear head has none."""
 
 
 class NoHead(ValueError):
@@ -71,6 +74,8 @@ def keep(file: Path, head: RewardHead, reading: Reading, told: Words | None = No
     }
     staging = file.with_suffix(".staging")
     tensors = {name: getattr(head, name).contiguous() for name in TENSORS}
+    if head.hidden:
+        tensors |= {name: getattr(head.hidden, name).contiguous() for name in UNITS}
     if told:
         about["doubt"] = {"end": told.end, "disputed": told.disputed}
         tensors[WORDS] = told.worths_VK.half()
@@ -92,12 +97,14 @@ def load(file: Path) -> tuple[RewardHead, Reading]:
         with safe_open(file, framework="pt") as stored:
             about: dict[str, Any] = json.loads(stored.metadata()[KEPT])
             tensors = {name: stored.get_tensor(name) for name in TENSORS}
+            units = {name: stored.get_tensor(name) for name in UNITS if name in set(stored.keys())}
         told = _of_this_release(about)["head"]
         head = RewardHead(
             **tensors,
             penalty=told["penalty"],
             caution=told["caution"],
             wanted=tuple(told["wanted"]),
+            hidden=Hidden(**units) if units else None,
         )
         return head, Reading(**about["reading"])
     except (SafetensorError, KeyError, TypeError, ValueError) as error:

@@ -1,7 +1,8 @@
 """The reward head: how much people would like an answer, from 0 to 1, and how sure that is.
 
 Linear maps on means over the answer of the frozen base's hidden states (read after the prompt) and of
-the kinds of its tokens, and on its form, squashed to 0..1: r = sigmoid(w·phi + b).
+the kinds of its tokens, and on its form, squashed to 0..1: r = sigmoid(w·phi + b); or small neural
+nets, which have hidden units beside the map (`training.hidden`).
 Knows features and what was said of them, not where either comes from.
 
 1. There are several members, each fitted to its own random weights of the conversations (Bayesian
@@ -27,11 +28,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training import hidden
 from training.form import FORMS
+from training.hidden import Hidden
 from training.kinds import KINDS
 from training.layout import layout
 from training.relevance import relevance
-from training.ridge import TINY, Labels, by_conversation, solve, space_of
+from training.ridge import TINY, Labels, by_conversation, space_of
 from training.selection import choose
 
 MEMBERS = 8
@@ -55,6 +58,7 @@ class RewardHead:
     caution: float = 0.0
     wanted: tuple[str, ...] = ()
     """The forms that people demonstrably want, or want avoided."""
+    hidden: Hidden | None = None
 
     def members(self, features_NF: Tensor) -> Tensor:
         """Return each member's score of each answer, NK."""
@@ -83,12 +87,14 @@ class RewardHead:
         """Return by how much each token alone moves the mean score of its answer, BT.
 
         `tokens_BTF` are the features without the form. A logit is linear in a mean over tokens, so
-        it is a sum over tokens; the squashed score is split in the same proportions.
+        it is a sum over tokens; the squashed score is split in the same proportions. Where hidden
+        units bend it, it is as linear as `weights` says.
         """
         length_B = mask_BT.sum(1).clamp_min(1)
         size = tokens_BTF.shape[2]
         plain = (tokens_BTF - self.mean_F[:size]) / self.scale_F[:size]
-        terms_BTK = plain @ self.weight_FK[:size] * (mask_BT / length_B[:, None])[..., None]
+        terms_BTK = plain @ self.weights(features_BF)[:, :size]
+        terms_BTK = terms_BTK * (mask_BT / length_B[:, None])[..., None]
         return (terms_BTK * self.slopes(features_BF)[:, None]).mean(2)
 
     def slopes(self, features_NF: Tensor) -> Tensor:
@@ -96,8 +102,27 @@ class RewardHead:
         rise_NK = self.members(features_NF) - torch.sigmoid(self.bias_K)
         return rise_NK / _apart_from_0(self._terms(features_NF))
 
+    def weights(self, features_NF: Tensor) -> Tensor:
+        """Return the weights of the linear maps that give each answer its logits, NFK."""
+        weight_NFK = self.weight_FK.expand(len(features_NF), -1, -1)
+        return (
+            weight_NFK + self.hidden.weights(self._plain(features_NF))
+            if self.hidden
+            else weight_NFK
+        )
+
+    @property
+    def usual_FK(self) -> Tensor:
+        """The same about average answers."""
+        return self.weights(self.mean_F[None])[0]
+
     def _terms(self, features_NF: Tensor) -> Tensor:
-        return ((features_NF.float() - self.mean_F) / self.scale_F) @ self.weight_FK
+        plain_NF = self._plain(features_NF)
+        terms_NK = plain_NF @ self.weight_FK
+        return terms_NK + self.hidden.terms(plain_NF) if self.hidden else terms_NK
+
+    def _plain(self, features_NF: Tensor) -> Tensor:
+        return (features_NF.float() - self.mean_F) / self.scale_F
 
 
 def spread(members_NK: Tensor) -> Tensor:
@@ -117,7 +142,7 @@ def spread_by_words(head: RewardHead, features_NF: Tensor) -> Tensor:
 
 def leading(head: RewardHead) -> dict[str, float]:
     """Return the kinds of tokens that move scores most: by how much a usual change moves a logit."""
-    worth_C = head.weight_FK[layout(len(head.scale_F)).kinds].mean(1)
+    worth_C = head.usual_FK[layout(len(head.scale_F)).kinds].mean(1)
     most = worth_C.abs().argsort(descending=True)[:LEADING]
     told = worth_C[most].abs() >= LED * worth_C.abs().max()
     return {KINDS[place]: round(float(worth_C[place]), 3) for place in most[told].tolist()}
@@ -127,7 +152,7 @@ def _apart_from_0(values: Tensor) -> Tensor:
     return torch.where(values.abs() < TINY, torch.full_like(values, TINY), values)
 
 
-def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead:
+def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0, units: int = 0) -> RewardHead:
     """Fit a head to answers whose features have the parts of `training.layout`."""
     scale_F, mean_F = torch.std_mean(features_NF, 0)
     scale_F.clamp_min_(TINY)
@@ -135,18 +160,19 @@ def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0) -> RewardHead
     scale_F[at.states] /= STATE_GAIN
     plain_NF = (features_NF - mean_F).div_(scale_F)
     wanted = [_clearly_wanted(plain_NF[:, i - len(FORMS)], labels) for i in range(len(FORMS))]
-    choice, space = choose(plain_NF, labels, wanted), space_of(plain_NF, wanted)
-    gain_KF = relevance(space, labels).expand(MEMBERS, -1)
+    choice, space = choose(plain_NF, labels, wanted, units), space_of(plain_NF, wanted)
+    shape = hidden.Shape(relevance(space, labels).expand(MEMBERS, -1), units)
     factors_NK = by_conversation(labels.groups, MEMBERS)
-    weight_FK, bias_K = solve(space, labels, choice.penalty, factors_NK, gain_KF)
+    found = hidden.fit(space, labels, choice.penalty, factors_NK, shape)
     return RewardHead(
         mean_F,
         scale_F,
-        weight_FK * choice.slope,
-        bias_K * choice.slope + choice.shift,
+        found.weight_FK * choice.slope,
+        found.bias_K * choice.slope + choice.shift,
         choice.penalty,
         caution,
         tuple(name for name, yes in zip(FORMS, wanted, strict=True) if yes),
+        found.hidden.louder(choice.slope) if found.hidden else None,
     )
 
 

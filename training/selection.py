@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from training.hidden import Shape, fit
 from training.relevance import relevance
-from training.ridge import STEPS, Labels, losses, solve, space_of
+from training.ridge import STEPS, Labels, losses, space_of
 
 PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3)
 """Ridge penalties to choose from, on standardised features."""
@@ -32,18 +33,22 @@ class Choice:
     shift: float
 
 
-def choose(plain_NF: Tensor, labels: Labels, wanted: list[bool]) -> Choice:
-    """Return what predicts best those conversations that neither weights nor gains were fitted to."""
+def choose(plain_NF: Tensor, labels: Labels, wanted: list[bool], units: int = 0) -> Choice:
+    """Return what predicts best those conversations that neither weights nor gains were fitted to.
+
+    Each fit has so many hidden `units`.
+    """
     few_NF, some = _sample(plain_NF, labels)
     space = space_of(few_NF, wanted)
     names = {name: place % FOLDS for place, name in enumerate(sorted(set(some.groups)))}
     fold_N = torch.tensor([names[group] for group in some.groups])
     inside_NK = fold_N[:, None] != torch.arange(FOLDS)
-    gain_KF = torch.stack([relevance(space, some.within(inside_N)) for inside_N in inside_NK.T])
+    gains = [relevance(space, some.within(inside_N)) for inside_N in inside_NK.T]
+    shape = Shape(torch.stack(gains), units)
     best, logits_N = (math.inf, PENALTIES[-1]), torch.zeros(len(fold_N))
     for penalty in reversed(PENALTIES):  # where nothing was left to foretell, the most careful
-        weight_FK, bias_K = solve(space, some, penalty, inside_NK.float(), gain_KF)
-        unseen_N = ((few_NF @ weight_FK + bias_K) * ~inside_NK).sum(1)
+        network = fit(space, some, penalty, inside_NK.float(), shape)
+        unseen_N = (network.logits(few_NF) * ~inside_NK).sum(1)
         loss = float(losses(unseen_N[:, None], some, torch.ones_like(unseen_N)[:, None]))
         if loss < best[0]:
             best, logits_N = (loss, penalty), unseen_N

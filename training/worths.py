@@ -42,7 +42,8 @@ def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -
     mask_BT, features_BF = answers.mask_BT.cpu(), answers.features_BF
     length = float(mask_BT.sum(1).float().mean())
     spread = float(head.score(features_BF).std().clamp_min(TINY))
-    weight_FK = head.weight_FK * head.slopes(features_BF).mean(0) * (share / spread)
+    slope_BFK = head.slopes(features_BF)[:, None]
+    weight_FK = (head.weights(features_BF) * slope_BFK).mean(0) * (share / spread)
     words_VK = _told(head, base, weight_FK)
     said_V = torch.bincount(answers.ids_BT.cpu()[mask_BT], minlength=len(words_VK)).float()
     said_V /= said_V.sum()
@@ -55,7 +56,7 @@ def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -
 
 def by_member(head: RewardHead, base: Base) -> Tensor:
     """Return what an answer of one word alone is worth to each member, VK, as a part of its logit."""
-    return _told(head, base, head.weight_FK)
+    return _told(head, base, head.usual_FK)
 
 
 def _told(head: RewardHead, base: Base, weight_FK: Tensor) -> Tensor:

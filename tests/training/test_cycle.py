@@ -267,6 +267,15 @@ def test_progress_goes_through_the_phases_in_order(shop: Workshop) -> None:
     assert list(dict.fromkeys(heard)) == ["mark", "targets", "fit", "update", "gate", "publish"]
 
 
+def test_a_head_with_hidden_units_trains_as_the_linear_one_does(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    outcome = run(replace(shop, config=replace(shop.config, reward_head="mlp")), hear)
+    assert outcome.status == "promoted", outcome
+    head, _ = heads.load(shop.home.head)
+    assert head.hidden is not None
+    assert head.hidden.outer_KU.any()
+
+
 def test_another_update_meets_the_same_gate(shop: Workshop) -> None:
     rate_answers(shop.database, 60)
     heard: list[str] = []

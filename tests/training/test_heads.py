@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 from storage.home import Home
 from training import heads
 from training.heads import NoHead, Reading
+from training.hidden import Hidden
 from training.kinds import KINDS
 from training.reward_head import RewardHead
 
@@ -33,6 +35,17 @@ def test_a_head_comes_back_as_it_was_kept(home: Home) -> None:
     assert torch.equal(again.score(features), head.score(features))
     assert (again.penalty, again.caution, again.wanted) == (0.03, 0.5, ("length",))
     assert reading == READING
+
+
+def test_hidden_units_come_back_with_their_head(home: Home) -> None:
+    chance = torch.Generator().manual_seed(1)
+    sizes = (4, 2, 6), (4, 2), (4, 2)
+    units = Hidden(*(torch.randn(*size, generator=chance) for size in sizes))
+    head = replace(drawn(), hidden=units)
+    heads.keep(home.head, head, READING)
+    features = torch.randn(5, 6, generator=chance)
+    assert torch.equal(heads.load(home.head)[0].score(features), head.score(features))
+    assert not torch.equal(head.score(features), drawn().score(features))
 
 
 def test_the_newest_head_takes_the_place_of_the_one_before(home: Home) -> None:
