@@ -129,11 +129,7 @@ def read(database: Database, message: str) -> tuple[list[Turn], str]:
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Explain one answer; returns the exit status."""
     options = _options().parse_args(argv)
-    transformers_logging.disable_progress_bar()
-    # PEFT 0.21 asks transformers 5.23 for it each time it wraps a model; nobody can mend that here.
-    warnings.filterwarnings("ignore", message=".is_gradient_checkpointing", category=FutureWarning)
-    os.nice(NICENESS - os.nice(0))
-    torch.set_num_threads(1)  # one answer: the threads belong to chat
+    prepare()
     try:
         config, home = TrainingConfig.from_env(env), Home.from_env(env)
         head, reading = heads.load(home.head)
@@ -147,6 +143,15 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     share = 1 - config.reward_share if config.reward_function else 1.0
     sys.stdout.write(json.dumps({"message": options.message, "head_share": share} | told) + "\n")
     return 0
+
+
+def prepare() -> None:
+    """Let this process stand back behind chat, and say nothing of its own."""
+    transformers_logging.disable_progress_bar()
+    # PEFT 0.21 asks transformers 5.23 for it each time it wraps a model; nobody can mend that here.
+    warnings.filterwarnings("ignore", message=".is_gradient_checkpointing", category=FutureWarning)
+    os.nice(NICENESS - os.nice(0))
+    torch.set_num_threads(1)  # the others belong to chat
 
 
 def _options() -> argparse.ArgumentParser:

@@ -30,12 +30,12 @@ def fit(
     Held-out prompts are never practised, but few ratings are too dear to leave any out: the gate
     asks whether the policy does better on new questions, not whether the head is right.
     """
-    inside, outside = _items(train), _items(heldout)
+    inside, outside = items_of(train), items_of(heldout)
     features = cache.features([*inside, *outside])
     seen, unseen = features.split([len(inside), len(outside)])
-    alike = _alike([*train.places, *heldout.places])
-    labels, kept_back = _labels(train, alike), _labels(heldout, alike)
-    terms = config.reward_caution, UNITS if config.reward_head == "mlp" else 0
+    alike = alike_among([*train.places, *heldout.places])
+    labels, kept_back = labels_of(train, alike), labels_of(heldout, alike)
+    terms = config.reward_caution, units_of(config)
     head = reward_head.fit(seen, labels, *terms)
     metrics: dict[str, Any] = dict.fromkeys(("accuracy", "precision", "recall", "f1", "auc"))
     if heldout.labels:
@@ -45,7 +45,7 @@ def fit(
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
     metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
-    metrics["leading"] = reward_head.leading(head)
+    metrics["leading"] = reward_head.leading(head.usual_FK)
     doubts = reward_head.spread_by_words(head, features if heldout.labels else seen)
     metrics["disputed"] = float(doubts.quantile(1 - DISPUTED))
     return head, metrics
@@ -65,21 +65,26 @@ def _beside(rated: list[Rated], scores: list[float]) -> dict[str, Any]:
     return {"calibration": calibrate(told).as_json(), "slices": slices.compare(scored)}
 
 
-def _items(found: Targets) -> list[Item]:
+def units_of(config: TrainingConfig) -> int:
+    """Return how many hidden units each member of the head has."""
+    return UNITS if config.reward_head == "mlp" else 0
+
+
+def items_of(found: Targets) -> list[Item]:
     """Return the answers that something was said of: rated ones, then both of each pair."""
     items = [(r.turns, r.answer) for r in found.rated]
     items += [(p.turns, text) for p in found.pairs for text in (p.chosen, p.rejected)]
     return items
 
 
-def _alike(places: list[Place]) -> Callable[[Place], str]:
+def alike_among(places: list[Place]) -> Callable[[Place], str]:
     """Return what tells which answers say little of each other's worth that is news."""
     few = len({place.conversation for place in places}) < FEW
     return attrgetter("question" if few else "conversation")
 
 
-def _labels(found: Targets, alike: Callable[[Place], str]) -> Labels:
-    """Return what was said of `_items`, in groups of answers that are `alike`."""
+def labels_of(found: Targets, alike: Callable[[Place], str]) -> Labels:
+    """Return what was said of `items_of`, in groups of answers that are `alike`."""
     first = len(found.rated)
     pairs = [(first + 2 * i, first + 2 * i + 1) for i in range(len(found.pairs))]
     groups = [alike(r.place) for r in found.rated]

@@ -60,9 +60,13 @@ class RewardHead:
     """The forms that people demonstrably want, or want avoided."""
     hidden: Hidden | None = None
 
+    def logits(self, features_NF: Tensor) -> Tensor:
+        """Return each member's score of each answer before it is squashed, NK."""
+        return self._terms(features_NF) + self.bias_K
+
     def members(self, features_NF: Tensor) -> Tensor:
         """Return each member's score of each answer, NK."""
-        return torch.sigmoid(self._terms(features_NF) + self.bias_K)
+        return torch.sigmoid(self.logits(features_NF))
 
     def mean(self, features_NF: Tensor) -> Tensor:
         """Return how many people in a hundred would like each answer, N, as a share."""
@@ -106,9 +110,7 @@ class RewardHead:
         """Return the weights of the linear maps that give each answer its logits, NFK."""
         weight_NFK = self.weight_FK.expand(len(features_NF), -1, -1)
         return (
-            weight_NFK + self.hidden.weights(self._plain(features_NF))
-            if self.hidden
-            else weight_NFK
+            weight_NFK + self.hidden.weights(self.plain(features_NF)) if self.hidden else weight_NFK
         )
 
     @property
@@ -116,13 +118,14 @@ class RewardHead:
         """The same about average answers."""
         return self.weights(self.mean_F[None])[0]
 
+    def plain(self, features_NF: Tensor) -> Tensor:
+        """Return features as this head weighs them: an average answer is at 0."""
+        return (features_NF.float() - self.mean_F) / self.scale_F
+
     def _terms(self, features_NF: Tensor) -> Tensor:
-        plain_NF = self._plain(features_NF)
+        plain_NF = self.plain(features_NF)
         terms_NK = plain_NF @ self.weight_FK
         return terms_NK + self.hidden.terms(plain_NF) if self.hidden else terms_NK
-
-    def _plain(self, features_NF: Tensor) -> Tensor:
-        return (features_NF.float() - self.mean_F) / self.scale_F
 
 
 def spread(members_NK: Tensor) -> Tensor:
@@ -140,9 +143,9 @@ def spread_by_words(head: RewardHead, features_NF: Tensor) -> Tensor:
     return spread(head.members(average_NF))
 
 
-def leading(head: RewardHead) -> dict[str, float]:
+def leading(weight_FK: Tensor) -> dict[str, float]:
     """Return the kinds of tokens that move scores most: by how much a usual change moves a logit."""
-    worth_C = head.usual_FK[layout(len(head.scale_F)).kinds].mean(1)
+    worth_C = weight_FK[layout(len(weight_FK)).kinds].mean(1)
     most = worth_C.abs().argsort(descending=True)[:LEADING]
     told = worth_C[most].abs() >= LED * worth_C.abs().max()
     return {KINDS[place]: round(float(worth_C[place]), 3) for place in most[told].tolist()}

@@ -105,11 +105,17 @@ def by_conversation(groups: list[str], members: int) -> Tensor:
 
 
 def solve(
-    space: Space, labels: Labels, penalty: float, factors_NK: Tensor, gain_KF: Tensor
+    space: Space,
+    labels: Labels,
+    penalty: float,
+    factors_NK: Tensor,
+    gain_KF: Tensor,
+    start_NK: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Fit K ridge solutions FK side by side, each to rows weighed by its column of factors.
 
-    Each has gains of its own, besides those of the space.
+    Each has gains of its own, besides those of the space. Logits `start_NK` are known beforehand, and
+    the solutions say what is to be added.
     """
     number, size = space.plain_NF.shape
     gain_KF = gain_KF * space.gain_F
@@ -125,7 +131,9 @@ def solve(
         optimiser.zero_grad()
         # Members first, as a linear layer has it: else gradients take a CPU ten times as long.
         plain_KF = space.told_back(weight_KF * gain_KF)
-        losses_K = losses(linear(space.plain_NF, plain_KF, bias_K), labels, factors_NK)
+        logits_NK = linear(space.plain_NF, plain_KF, bias_K)
+        logits_NK = logits_NK if start_NK is None else logits_NK + start_NK
+        losses_K = losses(logits_NK, labels, factors_NK)
         loss = losses_K.sum() + penalty * weight_KF.square().sum() / told
         loss.backward()
         return loss

@@ -40,19 +40,24 @@ def choose(plain_NF: Tensor, labels: Labels, wanted: list[bool], units: int = 0)
     """
     few_NF, some = _sample(plain_NF, labels)
     space = space_of(few_NF, wanted)
-    names = {name: place % FOLDS for place, name in enumerate(sorted(set(some.groups)))}
-    fold_N = torch.tensor([names[group] for group in some.groups])
-    inside_NK = fold_N[:, None] != torch.arange(FOLDS)
+    inside_NK = folds(some.groups)
     gains = [relevance(space, some.within(inside_N)) for inside_N in inside_NK.T]
     shape = Shape(torch.stack(gains), units)
-    best, logits_N = (math.inf, PENALTIES[-1]), torch.zeros(len(fold_N))
+    best, logits_N = (math.inf, PENALTIES[-1]), torch.zeros(len(inside_NK))
     for penalty in reversed(PENALTIES):  # where nothing was left to foretell, the most careful
         network = fit(space, some, penalty, inside_NK.float(), shape)
         unseen_N = (network.logits(few_NF) * ~inside_NK).sum(1)
         loss = float(losses(unseen_N[:, None], some, torch.ones_like(unseen_N)[:, None]))
         if loss < best[0]:
             best, logits_N = (loss, penalty), unseen_N
-    return Choice(best[1], *_calibrate(logits_N[some.rows], some))
+    return Choice(best[1], *calibration(logits_N[some.rows], some))
+
+
+def folds(groups: list[str]) -> Tensor:
+    """Return for each row which of the folds it is fitted in, NK: all but one."""
+    names = {name: place % FOLDS for place, name in enumerate(sorted(set(groups)))}
+    fold_N = torch.tensor([names[group] for group in groups])
+    return fold_N[:, None] != torch.arange(FOLDS)
 
 
 def _sample(plain_NF: Tensor, labels: Labels) -> tuple[Tensor, Labels]:
@@ -75,8 +80,8 @@ def _some(number: int) -> Tensor:
     return torch.randperm(number, generator=torch.Generator().manual_seed(0))[: SAMPLE // 2]
 
 
-def _calibrate(logits: Tensor, labels: Labels) -> tuple[float, float]:
-    """Fit slope and shift to ratings that the logits weren't fitted to (Platt 1999)."""
+def calibration(logits: Tensor, labels: Labels) -> tuple[float, float]:
+    """Return slope and shift for logits of rated answers that weren't fitted to them (Platt 1999)."""
     if not len(logits):
         return 1.0, 0.0
     line = torch.zeros(2, requires_grad=True)  # the logarithm of the slope, and the shift

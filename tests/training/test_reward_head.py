@@ -49,7 +49,7 @@ def test_the_kind_of_token_that_people_go_by_leads() -> None:
     features[:, kinds] = torch.randn(32, len(KINDS), generator=torch.Generator().manual_seed(2))
     for name in ("question", "hedging"):
         place = kinds.start + KINDS.index(name)
-        told = leading(fit(features, labels((features[:, place] < 0).float())))
+        told = leading(fit(features, labels((features[:, place] < 0).float())).usual_FK)
         assert next(iter(told)) == name
         assert told[name] < 0
 
