@@ -23,6 +23,7 @@ from hitl_chat.door import Door
 from hitl_chat.guard import CALLER, Owner, OwnerOnly
 from hitl_chat.limits import TooMuch
 from hitl_chat.outward import downloadable
+from hitl_chat.raters import Raters
 from hitl_chat.review import Review
 from hitl_chat.service import Service
 from storage import adapters, export
@@ -109,7 +110,7 @@ def build(service: Service, database: Database) -> gr.Blocks:
             with gr.Tab("Review") as reviewed:
                 review = Review(database, service.opinions.explainer)
             with gr.Tab("Raters and bias") as told:
-                raters, bias = gr.HTML(elem_id="raters"), gr.HTML(elem_id="bias")
+                raters = Raters(database, service.opinions.explainer)
             with gr.Tab("Export"):
                 _export(look)
         tick = gr.Timer(EVERY)
@@ -124,7 +125,7 @@ def build(service: Service, database: Database) -> gr.Blocks:
         serving = [version, versions]
         gr.on([served.select, changed.change], look.versions, None, serving, **AT_ONCE)
         review.load(reviewed.select)
-        told.select(look.raters, None, [raters, bias], **AT_ONCE)
+        raters.load(told.select)
     return page
 
 
@@ -193,11 +194,6 @@ class _Look:
             names = [*(one.version for one in adapters.versions(session)), BASE_VERSION]
             choice = gr.Dropdown(choices=names, value=adapters.served(session))
             return choice, panels.versions(session)
-
-    def raters(self) -> tuple[str, str]:
-        """Return who rates how, and whether the head is fair to all kinds of answers."""
-        with self._database.read() as session:
-            return panels.raters(session), panels.bias(session)
 
     def serve(self, version: str | None) -> tuple[Any, str]:
         """Serve the chosen version."""

@@ -1,7 +1,7 @@
-"""Has the reward head asked why it likes an answer: by a process of its own, one at a time.
+"""Has reward heads asked why they like an answer, or how a rater differs: by processes, one at a time.
 
-`training.explain` is that process, since the chat has no torch. What it found is kept in memory for
-as long as the head stays the same. Knows no person: whoever asks was checked before.
+`training.explain` and `training.rater` are these, since the chat has no torch. What they found is kept
+in memory for as long as the head stays the same. Knows no person: whoever asks was checked before.
 """
 
 import importlib.util
@@ -23,7 +23,11 @@ from storage.home import Home
 
 log = logging.getLogger(__name__)
 
-COMMAND = (sys.executable, "-m", "training.explain")
+COMMANDS: Mapping[str, Sequence[str]] = {
+    "message": (sys.executable, "-m", "training.explain"),
+    "rater": (sys.executable, "-m", "training.rater"),
+}
+"""By what they are asked about; its id is their option of that name."""
 NEEDED = ("torch", "transformers", "peft")
 """What the process can't do without; a lean installation that only chats may lack it."""
 LONGEST = 300.0
@@ -32,15 +36,15 @@ MOST_WAITING = 8
 MOST_KEPT = 256
 MENDABLE = 2
 """Exit status of a process that says in its last line what is wrong and how to mend it."""
-UNCLEAR = "The answer could not be looked at; the server's log says why."
+UNCLEAR = "That could not be looked at; the server's log says why."
 
-Key = tuple[str, int]
-"""An answer, and when the head was written."""
+Key = tuple[str, str, int]
+"""What is asked about, its id, and when the head was written."""
 
 
 @dataclass(frozen=True)
 class Look:
-    """How it stands with one answer.
+    """How it stands with one answer or rater.
 
     `state` is done (then `told` holds what was found), working, busy (ask again later), no_head,
     no_trainer (its libraries aren't installed) or failed, for which `detail` is a line for the owner.
@@ -53,15 +57,18 @@ class Look:
 
 
 class Explainer:
-    """Starts a process for each answer that is asked about, unless what it found is known."""
+    """Starts a process for each answer or rater that is asked about, unless what it found is known."""
 
     def __init__(
-        self, home: Home, env: Mapping[str, str], command: Sequence[str] = COMMAND
+        self,
+        home: Home,
+        env: Mapping[str, str],
+        commands: Mapping[str, Sequence[str]] = COMMANDS,
     ) -> None:
         """`env` is what the process sees."""
         self._head = home.head
         self._env = beside(env)
-        self._command = list(command)
+        self._commands = commands
         self._lock = threading.Lock()
         self._kept: OrderedDict[Key, Look] = OrderedDict()
         self._asked: deque[Key] = deque()  # the first of them is being looked at
@@ -70,8 +77,11 @@ class Explainer:
         self._process: subprocess.Popen[str] | None = None
         self._closed = False
 
-    def look(self, message: str) -> Look:
-        """Return what is known of an answer, and see to it that more will be. Ask again until done."""
+    def look(self, one: str, kind: str = "message") -> Look:
+        """Return what is known of an answer (or of a `rater`), and see to it that more will be.
+
+        Ask again until done.
+        """
         head = self._stamp()
         with self._lock:
             if head != self._newest:
@@ -79,7 +89,7 @@ class Explainer:
                 self._newest = head
             if head is None:
                 return Look("no_head")
-            key = (message, head)
+            key = (kind, one, head)
             known = self._kept.pop(key, None)
             if known:
                 if known.told:  # a failure is told once; whoever asks again has it tried again
@@ -124,7 +134,7 @@ class Explainer:
         while True:
             with self._lock:
                 key = self._asked[0]
-            found = self._run(key[0])
+            found = self._run(*key[:2])
             with self._lock:
                 self._asked.popleft()
                 if self._begun.pop(key, None) is not None:
@@ -134,31 +144,32 @@ class Explainer:
                 if not self._asked:
                     return
 
-    def _run(self, message: str) -> Look:
+    def _run(self, kind: str, one: str) -> Look:
         """Return what the process found, or what went wrong."""
         try:
-            process = self._start(message)
+            process = self._start([*self._commands[kind], f"--{kind}", one])
             said, complained = process.communicate(timeout=LONGEST)
             if process.returncode == 0:
-                return Look("done", heat.read(json.loads(said)))
+                told = json.loads(said)
+                return Look("done", heat.read(told) if kind == "message" else told)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-            log.warning("Looking at an answer took more than %.0f s; it was ended.", LONGEST)
+            log.warning("Looking at a %s took more than %.0f s; it was ended.", kind, LONGEST)
         except (OSError, ValueError, KeyError):
-            log.exception("Looking at an answer failed")
+            log.exception("Looking at a %s failed", kind)
         else:
             if process.returncode == MENDABLE:
                 return Look("failed", detail=complained.strip().splitlines()[-1])
-            log.warning("Looking at an answer failed (%s):\n%s", process.returncode, complained)
+            log.warning("Looking at a %s failed (%s):\n%s", kind, process.returncode, complained)
         return Look("failed", detail=UNCLEAR)
 
-    def _start(self, message: str) -> subprocess.Popen[str]:
+    def _start(self, command: Sequence[str]) -> subprocess.Popen[str]:
         with self._lock:
             if self._closed:
                 raise BrokenPipeError("the app ends")
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                [*self._command, "--message", message],
+                list(command),
                 env=self._env,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

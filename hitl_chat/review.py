@@ -179,8 +179,13 @@ def explained(look: Look) -> str:
     """Return the heat map of an answer, or why there is none yet."""
     if look.told:
         return heat.shown(look.told)
+    return unfinished(look, WORKING)
+
+
+def unfinished(look: Look, working: str) -> str:
+    """Return how the work of another process goes on, or why it doesn't."""
     if look.state == "working":
-        return f'<p class="quiet">{WORKING} {look.seconds} s</p>'
+        return f'<p class="quiet">{working} {look.seconds} s</p>'
     return f'<p class="problem">{html.escape(look.detail or UNEXPLAINED[look.state])}</p>'
 
 

@@ -33,6 +33,10 @@ from training.policy import Policy, load_base, quick_dtype
 from training.targets import Targets, TooLittle
 
 
+LEAST = 0.01
+"""A change of a logit that is worth telling."""
+
+
 def differ(cache: FeatureCache, theirs: Targets, others: Targets, config: TrainingConfig) -> Any:  # noqa: ANN401 - JSON
     """Return how well their ratings are foretold, as plain values.
 
@@ -46,13 +50,13 @@ def differ(cache: FeatureCache, theirs: Targets, others: Targets, config: Traini
     labels, own = labels_of(others, alike_among(others.places)), labels_of(theirs, alike)
     shared = reward_head.fit(seen, labels, config.reward_caution, units_of(config))
     personal = adapt(shared, unseen, own)
-    rows = own.rows.tolist()
+    rows, apart = own.rows.tolist(), reward_head.leading(personal.moved_F[:, None])
     return {
         "ratings": len(theirs.said),
         "others": len(others.said),
         "shared": _held(theirs, shared.mean(unseen[own.rows]).tolist()).as_json(),
         "own": _held(theirs, personal.unseen_N[rows].tolist()).as_json(),
-        "apart": reward_head.leading(personal.moved_F[:, None]) if personal.moved_F.any() else {},
+        "apart": {kind: worth for kind, worth in apart.items() if abs(worth) >= LEAST},
     }
 
 

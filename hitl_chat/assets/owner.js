@@ -69,6 +69,13 @@
     "Of the reward {n}% is your own function's; it isn't in here.": '奖励的 {n}% 来自你自己的函数,不在这里。', 'Adds most: {words}': '加分最多:{words}', 'Takes most: {words}': '减分最多:{words}', 'Training looks no further.': '训练只看到这里。',
 
     'Rater': '评价者', 'Ratings': '评价', 'Changed their mind': '改变主意', 'Agrees with you': '与你一致', 'The {n} who rated most': '评价最多的 {n} 人', 'too few to tell ({n})': '太少,看不出({n})',
+    'How this rater differs': '此人与他人的不同', 'Fitting a head to all the others, in a process of its own: {n} s': '正在另一个进程里用其他所有人的评价拟合奖励模型:{n} 秒',
+    "A head of what all the others said ({others} ratings) foretells this rater's {n}: {~auc}.": '用其他所有人的评价({others} 条)拟合的奖励模型预测此人的 {n} 条评价:{auc}。',
+    "Moved by this rater's own ratings, and held against those it hasn't seen: {~auc}.": '再用此人自己的评价调整,并在没见过的评价上检验:{auc}。', 'AUC {auc} ({low} to {high}, chance is {chance})': 'AUC {auc}({low} 至 {high},随机为 {chance})',
+    'all thumbs alike, so nothing can be told': '评价全都一样,所以看不出', 'What sets them apart most: {kinds}.': '最大的不同在于:{kinds}。', 'They like what the others like.': '此人喜欢别人喜欢的。',
+    'They like what the others dislike: another taste, or harm.': '此人喜欢别人不喜欢的:口味不同,或是有意破坏。', 'They have a taste of their own beside what all share.': '除了大家共有的口味,此人还有自己的口味。',
+    'Neither tells anything until they have both liked and disliked answers.': '在此人既喜欢过也不喜欢过一些回答之前,两者都看不出什么。',
+    'Neither is surely better than chance: too few ratings, a taste no head tells, or careless ones.': '两者都不明显好于随机:评价太少,口味无法预测,或是随意评价。',
     'You and people rated {n} answers both: too few to tell how far you agree. Rate some yourself under Review.': '你和别人都评价过的回答有 {n} 个:太少,看不出有多一致。请在“审阅”里自己评价一些。',
     'People agree with your own ratings: {~share}.': '别人与你自己的评价一致:{share}。', 'People agree with your own ratings: {~share}, kappa {k}.': '别人与你自己的评价一致:{share},kappa {k}。',
     'Cycle {n}, on held-out answers. Where the diamond stands outside the interval, the head favours or slights such answers.': '第 {n} 轮,在留出的回答上。菱形在区间之外的地方,奖励模型偏爱或轻视这类回答。',

@@ -163,6 +163,13 @@ def test_the_next_page_of_the_queue_has_older_answers(page: Page) -> None:
     expect(first).to_have_text(newest)
 
 
+def test_how_a_rater_differs_is_asked_for_by_a_button(page: Page) -> None:
+    open_tab(page, "Raters and bias")
+    expect(page.get_by_label("Rater", exact=True)).to_have_value(re.compile("^[0-9a-f]{8}$"))
+    page.get_by_role("button", name="How this rater differs").click()
+    expect(page.locator("#differing")).to_contain_text("No reward head yet")
+
+
 def test_the_owner_downloads_a_data_set(page: Page) -> None:
     open_tab(page, "Export")
     page.get_by_label("Data set").click()

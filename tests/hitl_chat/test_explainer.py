@@ -45,7 +45,7 @@ def make(home: Home, log: Path) -> Iterator[Make]:
 
     def making(said: str = json.dumps(TOLD), status: int = 0, seconds: float = 0.0) -> Explainer:
         child = [sys.executable, "-c", CHILD, str(log), str(seconds), said, str(status)]
-        made.append(Explainer(home, os.environ, child))
+        made.append(Explainer(home, os.environ, {"message": child, "rater": child}))
         return made[-1]
 
     yield making
@@ -112,7 +112,7 @@ def test_what_breaks_goes_to_the_log(
     look = over(make(said, status))
     assert (look.state, look.told) == ("failed", None)
     assert "log says why" in look.detail
-    assert "Looking at an answer failed" in caplog.text
+    assert "Looking at a message failed" in caplog.text
 
 
 def test_nothing_of_an_erased_person_is_kept(make: Make, log: Path) -> None:
@@ -125,6 +125,18 @@ def test_nothing_of_an_erased_person_is_kept(make: Make, log: Path) -> None:
         assert time.monotonic() < until
         time.sleep(0.02)
     assert explainer.look("a").state == explainer.look("b").state == "working"
+
+
+def test_a_rater_is_asked_about_by_another_command(home: Home) -> None:
+    home.head.write_text("weights")
+    echo = "import json, sys; print(json.dumps({'given': sys.argv[1:]}))"
+    explainer = Explainer(home, os.environ, {"rater": [sys.executable, "-c", echo]})
+    until = time.monotonic() + 60
+    while (look := explainer.look("a", "rater")).state == "working":
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    assert look.told == {"given": ["--rater", "a"]}
+    explainer.close()
 
 
 def test_closing_ends_what_runs(make: Make) -> None:

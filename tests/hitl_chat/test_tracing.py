@@ -87,8 +87,8 @@ class Known(Explainer):
     def __init__(self) -> None:
         self.forgotten = 0
 
-    def look(self, message: str) -> Look:
-        return Look("done", {"message": message})
+    def look(self, one: str, kind: str = "message") -> Look:
+        return Look("done", {kind: one})
 
     def forget(self) -> None:
         self.forgotten += 1
