@@ -32,7 +32,6 @@ from training.personal import adapt
 from training.policy import Policy, load_base, quick_dtype
 from training.targets import Targets, TooLittle
 
-
 LEAST = 0.01
 """A change of a logit that is worth telling."""
 
