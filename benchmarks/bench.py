@@ -19,7 +19,7 @@ from benchmarks.running import ROOT, ServerFailed
 from benchmarks.simulate import models_shared
 from hitl_chat.engines.protocol import Sampling
 from storage.home import Home
-from training.gguf import PACKAGED, Gguf, locate, read
+from training.gguf import Gguf, locate, read, wanted
 from training.vocabulary import Vocabulary
 
 TEMPERATURE = "0.7"
@@ -57,7 +57,7 @@ class Bench:
     @cached_property
     def gguf(self) -> Gguf:
         """The base as llama.cpp has it."""
-        path = locate(self.env.get("HITL_MODEL") or PACKAGED)
+        path = locate(wanted(self.env))
         if path is None:
             raise ServerFailed("The model has no GGUF file. Leave HITL_MODEL out.")
         return read(path)

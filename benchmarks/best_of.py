@@ -14,7 +14,7 @@ from benchmarks.minds import Taste
 from storage.home import Home
 from training import heads
 from training.config import TrainingConfig
-from training.gguf import PACKAGED
+from training.gguf import wanted
 from training.named import ask
 from training.policy import Policy, load_base, quick_dtype
 from training.prompts import Turn
@@ -33,7 +33,7 @@ def best_of(
         head, reading = heads.load(home.head)
     except heads.NoHead:
         return None
-    base = load_base(env.get("HITL_MODEL") or PACKAGED, home, quick_dtype())
+    base = load_base(wanted(env), home, quick_dtype())
     layers = int(base.model.config.num_hidden_layers) - reading.frozen
     asked: list[list[Turn]] = [[{"role": "user", "content": prompt}] for prompt in prompts]
     torch.manual_seed(config.seed)

@@ -20,7 +20,7 @@ from storage.home import Home
 from storage.models import BASE_VERSION
 from training.adapters import publish
 from training.config import TrainingConfig
-from training.gguf import PACKAGED
+from training.gguf import wanted
 from training.policy import Base, Policy, load_base
 
 SPREAD = 0.02
@@ -31,7 +31,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Publish as many as asked for, in the shape that training gives them."""
     home = Home.from_env(env)
     home.prepare()
-    base = load_base(env.get("HITL_MODEL") or PACKAGED, home)
+    base = load_base(wanted(env), home)
     config = TrainingConfig.from_env(env)
     versions = [_draw(base, home, config, place) for place in range(1, int(argv[0]) + 1)]
 

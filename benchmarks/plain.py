@@ -22,7 +22,7 @@ from transformers import TextIteratorStreamer
 
 from benchmarks.replies import Hear, drive
 from storage.home import Home
-from training.gguf import PACKAGED
+from training.gguf import wanted
 from training.policy import load_base
 
 TOP_P = 0.95
@@ -33,7 +33,7 @@ class Plain:
 
     def __init__(self, env: Mapping[str, str]) -> None:
         """In bfloat16 as SmolLM2 is published, and as transformers 5 would load it from there."""
-        base = load_base(env.get("HITL_MODEL") or PACKAGED, Home.from_env(env))
+        base = load_base(wanted(env), Home.from_env(env))
         self._tokenizer = base.tokenizer
         model: Any = base.model
         self._model = model.to(torch.bfloat16)

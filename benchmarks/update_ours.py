@@ -13,7 +13,7 @@ from storage.home import Home
 from training import ppo
 from training.config import TrainingConfig
 from training.course import Course, Exam
-from training.gguf import PACKAGED
+from training.gguf import wanted
 from training.policy import Policy, load_base, quick_dtype
 from training.rated import rated_answers
 from training.rollout import Answers, given
@@ -42,7 +42,7 @@ def main() -> int:
         rated_epochs=0,
         target_kl=10.0,  # all steps are taken
     )
-    base = load_base(os.environ.get("HITL_MODEL") or PACKAGED, home, quick_dtype())
+    base = load_base(wanted(os.environ), home, quick_dtype())
     policy = Policy(base, config)
     asked = [[{"role": "user", "content": prompt}] for prompt in prompts(0, PROMPTS)[1]]
     answers = given(policy, [(asked[0], "Yes."), (asked[1], "No.")], config)

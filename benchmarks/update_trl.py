@@ -21,7 +21,7 @@ from benchmarks.exams import prompts
 from benchmarks.simulate import tell
 from benchmarks.update_ours import ANSWERS, EPOCHS, PROMPTS, TOKENS, WARM_UP
 from storage.home import Home
-from training.gguf import PACKAGED
+from training.gguf import wanted
 from training.policy import load_base, quick_dtype
 from training.prompts import render
 
@@ -43,7 +43,7 @@ def main() -> int:
     """Print seconds of an update and the peak memory of the process."""
     ppo: Any = importlib.import_module("trl.experimental.ppo")
     home, clock = Home.from_env(os.environ), Clock()
-    base = load_base(os.environ.get("HITL_MODEL") or PACKAGED, home, quick_dtype())
+    base = load_base(wanted(os.environ), home, quick_dtype())
     source, tokenizer = str(base.model.name_or_path), base.tokenizer
     del base
     tokenizer.padding_side = "left"

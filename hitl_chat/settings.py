@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from storage.depot import Depot, DepotError, open_depot
 from storage.home import Home
+from training.gguf import wanted
 
 ENGINES = ("auto", "llamacpp", "transformers", "openai")
 SOME_URL = "http://127.0.0.1:8000/v1"
@@ -41,7 +42,11 @@ SETTINGS = (
         "",
         "SQLAlchemy address of the database; left out, feedback.db in the data folder.",
     ),
-    Setting("HITL_MODEL", "smollm2", "Base model: the packaged one, a local folder, or a Hub id."),
+    Setting(
+        "HITL_MODEL",
+        "smollm2",
+        "Base model: the packaged one (its original, where it isn't installed), a local folder, or a Hub id.",
+    ),
     Setting("HITL_ENGINE", "auto", "What serves: auto, llamacpp, transformers or openai."),
     Setting("HITL_OPENAI_URL", "", f"Server of the openai engine, such as {SOME_URL}."),
     Setting("HITL_OPENAI_KEY", "", "Key that this server asks for."),
@@ -162,7 +167,7 @@ class Settings:
         home.prepare()
         return cls(
             home=home,
-            model=given["HITL_MODEL"],
+            model=wanted(env),
             engine=engine,
             endpoint=endpoint,
             trainer=trainer,

@@ -27,7 +27,7 @@ from storage.home import Home, HomeError
 from storage.models import Message
 from training import heads
 from training.config import ConfigError, TrainingConfig
-from training.gguf import PACKAGED
+from training.gguf import wanted
 from training.heads import NoHead, Reading
 from training.policy import Base, ModelMissing, Policy, load_base, quick_dtype
 from training.prompts import Turn
@@ -135,7 +135,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         head, reading = heads.load(home.head)
         with closing(Database.existing(home)) as database:
             item = read(database, options.message)
-        base = load_base(env.get("HITL_MODEL") or PACKAGED, home, quick_dtype())
+        base = load_base(wanted(env), home, quick_dtype())
         told = explain(base, head, reading, item)
     except (*MENDABLE, NoAnswer) as error:
         sys.stderr.write(f"{error}\n")

@@ -9,6 +9,7 @@ key-value pairs, a table of tensors, padding, data.
 
 import importlib.util
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from numpy.typing import NDArray
 
 PACKAGED = "smollm2"
 """The model that `requirements-model.txt` installs."""
+ORIGINAL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+"""What it was made from, on the Hub: where only `requirements.txt` is installed, as on a Space."""
 START = 24
 """Bytes before the key-value pairs."""
 NUMBERS = {
@@ -72,6 +75,12 @@ class Gguf:
     def bytes_of(self, tensor: Tensor) -> Bytes:
         """Return a tensor's bytes. The file isn't kept in sight: what was read would count as ours."""
         return np.memmap(self.path, np.uint8, "r", tensor.start, (tensor.size,))
+
+
+def wanted(env: Mapping[str, str]) -> str:
+    """Return the base model that `HITL_MODEL` names, by default the packaged one or its original."""
+    named = env.get("HITL_MODEL") or PACKAGED
+    return ORIGINAL if named == PACKAGED and locate(PACKAGED) is None else named
 
 
 def locate(model: str) -> Path | None:

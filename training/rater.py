@@ -26,7 +26,7 @@ from training.config import TrainingConfig
 from training.explain import MENDABLE, prepare
 from training.feature_cache import FeatureCache
 from training.fitting import alike_among, items_of, labels_of, units_of
-from training.gguf import PACKAGED
+from training.gguf import wanted
 from training.lessons import learnable
 from training.personal import adapt
 from training.policy import Policy, load_base, quick_dtype
@@ -117,7 +117,7 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         with closing(Database.existing(home)) as database, database.read() as session:
             theirs, others = read(session, options.rater)
         check(theirs, others, config.min_labels)
-        base = load_base(env.get("HITL_MODEL") or PACKAGED, home, quick_dtype())
+        base = load_base(wanted(env), home, quick_dtype())
         torch.manual_seed(config.seed)
         with closing(Policy(base, config)) as policy:
             cache = FeatureCache(home.features, policy, config)

