@@ -28,6 +28,9 @@ def split(targets: Targets, share: float) -> Split:
     checking isn't practised later. Only while fewer than `FEWEST` questions would be kept, those
     units next in line are borrowed, which are practised once there are others.
 
+    People are no units: of two, one would be all that is practised, and were they units once there
+    are more, the next to come would move the others' questions to the other side.
+
     Were long conversations not parted, someone who talks in a single one would see nothing learnt, or
     nothing checked. What gestures say is no evidence to hold a model against, so of answers that are
     kept for checking it is dropped.
