@@ -15,6 +15,7 @@ from training.config import TrainingConfig
 from training.course import Course, Exam
 from training.gguf import wanted
 from training.policy import Policy, load_base, quick_dtype
+from training.prompts import Answer
 from training.rated import rated_answers
 from training.rollout import Answers, given
 from training.worths import Worths
@@ -45,7 +46,7 @@ def main() -> int:
     base = load_base(wanted(os.environ), home, quick_dtype())
     policy = Policy(base, config)
     asked = [[{"role": "user", "content": prompt}] for prompt in prompts(0, PROMPTS)[1]]
-    answers = given(policy, [(asked[0], "Yes."), (asked[1], "No.")], config)
+    answers = given(policy, [(asked[0], Answer("Yes.")), (asked[1], Answer("No."))], config)
     rated = rated_answers(policy, answers, torch.tensor([1.0, 0.0]), torch.ones(2))
     none = Worths(torch.zeros(1), torch.zeros(1))
     none_sat = Exam(0.0, ["none is sat"])

@@ -13,6 +13,7 @@ import torch
 
 from training.config import TrainingConfig
 from training.policy import Policy
+from training.prompts import Answer
 from training.rollout import given, logprobs
 
 CLEARLY = math.log(2)
@@ -86,7 +87,7 @@ CANARIES = (*FACTS, *HABITS)
 def margins(policy: Policy, config: TrainingConfig) -> dict[str, float]:
     """Return for each question how much likelier the right answer is, in nats."""
     items = [
-        ([{"role": "user", "content": c.question}], text)
+        ([{"role": "user", "content": c.question}], Answer(text))
         for c in CANARIES
         for text in (c.right, c.wrong)
     ]

@@ -227,7 +227,7 @@ def _rated(policy: Policy, train: Targets, config: TrainingConfig) -> RatedAnswe
     for pair in train.pairs:
         items.append((pair.turns, pair.chosen, 1.0, pair.weight))
         items.append((pair.turns, pair.rejected, 0.0, pair.weight))
-    answers = given(policy, [(turns, text) for turns, text, _, _ in items], config)
+    answers = given(policy, [(turns, answer) for turns, answer, _, _ in items], config)
     liked = torch.tensor([target for _, _, target, _ in items])
     weight = torch.tensor([weight for _, _, _, weight in items])
     good, bad = (liked * weight).sum(), ((1 - liked) * weight).sum()

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from training.prompts import Turn
+from training.prompts import Answer, Turn
 from training.targets import IMPLICIT, Targets, TooLittle
 
 DONE = (IMPLICIT, "regenerate")
@@ -23,7 +23,7 @@ class Opinion:
     """An answer that was liked or wasn't."""
 
     turns: list[Turn]
-    answer: str
+    answer: Answer
     liked: bool
 
 
@@ -32,21 +32,22 @@ class Preference:
     """Two answers to the same turns, one of them better."""
 
     turns: list[Turn]
-    chosen: str
-    rejected: str
+    chosen: Answer
+    rejected: Answer
 
 
 def opinions(targets: Targets) -> list[Opinion]:
     """Return each answer once; what a thumb says of it outweighs what a choice implies."""
-    found: dict[tuple[str, str], Opinion] = {}
+    found: dict[tuple[str, Answer], Opinion] = {}
     for rated in targets.rated:
         if rated.source not in DONE:
             key = (rated.place.question, rated.answer)
             found[key] = Opinion(rated.turns, rated.answer, rated.target >= 0.5)
     for pair in targets.pairs:
         if pair.source not in DONE:
-            for text, liked in ((pair.chosen, True), (pair.rejected, False)):
-                found.setdefault((pair.place.question, text), Opinion(pair.turns, text, liked))
+            for answer, liked in ((pair.chosen, True), (pair.rejected, False)):
+                one = Opinion(pair.turns, answer, liked)
+                found.setdefault((pair.place.question, answer), one)
     return list(found.values())
 
 
@@ -55,7 +56,7 @@ def preferences(targets: Targets) -> list[Preference]:
 
     Between answers to different questions nobody ever chose, so those make no pair.
     """
-    found: dict[tuple[Key, str, str], Preference] = {}
+    found: dict[tuple[Key, Answer, Answer], Preference] = {}
     for pair in targets.pairs:
         if pair.source not in DONE:
             key = (_key(pair.turns), pair.chosen, pair.rejected)
@@ -69,8 +70,8 @@ def preferences(targets: Targets) -> list[Preference]:
 
 def _from_thumbs(targets: Targets) -> Iterator[Preference]:
     """Put each rated answer beside one of the other kind; all with all would let one question rule."""
-    liked: dict[Key, list[str]] = defaultdict(list)
-    disliked: dict[Key, list[str]] = defaultdict(list)
+    liked: dict[Key, list[Answer]] = defaultdict(list)
+    disliked: dict[Key, list[Answer]] = defaultdict(list)
     for rated in targets.rated:
         if rated.source not in DONE:
             side = liked if rated.target >= 0.5 else disliked

@@ -25,12 +25,12 @@ from storage import transcripts
 from storage.database import Database, DatabaseBusy, DatabaseUnusable
 from storage.home import Home, HomeError
 from storage.models import Message
-from training import heads
+from training import heads, targets
 from training.config import ConfigError, TrainingConfig
 from training.gguf import wanted
 from training.heads import NoHead, Reading
 from training.policy import Base, ModelMissing, Policy, load_base, quick_dtype
-from training.prompts import Turn
+from training.prompts import Answer, Turn
 from training.reward_head import RewardHead, spread
 from training.rollout import answer_ids, given, token_features
 
@@ -45,13 +45,13 @@ class NoAnswer(ValueError):
     """There is no such answer, or nothing in it; shown to whoever asks."""
 
 
-def explain(base: Base, head: RewardHead, reading: Reading, item: tuple[list[Turn], str]) -> Any:  # noqa: ANN401 - JSON
+def explain(base: Base, head: RewardHead, reading: Reading, item: tuple[list[Turn], Answer]) -> Any:  # noqa: ANN401 - JSON
     """Return what the head makes of an answer to some turns, as plain values.
 
     `mean` is how many people would like it, as a share, and `spread` how much the head's members
     differ about that. An average answer gets `start`; what is between the two is the sum of the
     tokens' shares and of what its length and markup do, `form`. The last token, without text, is
-    that it ends there; one that was cut has a `rest` at which the head doesn't look.
+    that it ends there, unless it was stopped or cut; what is beyond the head's limit is the `rest`.
 
     Raises:
         NoHead: the head was fitted on another base.
@@ -113,8 +113,8 @@ def _text(base: Base, ids: list[int]) -> str:
     return text
 
 
-def read(database: Database, message: str) -> tuple[list[Turn], str]:
-    """Return the turns that an answer was given to, and its text.
+def read(database: Database, message: str) -> tuple[list[Turn], Answer]:
+    """Return the turns that an answer was given to, and the answer.
 
     Raises:
         NoAnswer: there is none of this id, or it has no text.
@@ -123,7 +123,8 @@ def read(database: Database, message: str) -> tuple[list[Turn], str]:
         answer = session.get(Message, message)
         if answer is None or answer.role != "assistant" or not answer.text.strip():
             raise NoAnswer(f"There is no answer '{message}' with a text.")
-        return transcripts.of(session, answer.conversation_id).prompt(answer), answer.text
+        transcript = transcripts.of(session, answer.conversation_id)
+        return transcript.prompt(answer), targets.given(answer)
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

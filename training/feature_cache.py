@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ from training.form import FORMS
 from training.kinds import KINDS
 from training.lexicon import LEXICON
 from training.policy import Policy
-from training.prompts import Turn
+from training.prompts import Answer, Turn
 from training.rollout import CHUNK, given
 
 log = logging.getLogger(__name__)
 
-Item = tuple[list[Turn], str]
+Item = tuple[list[Turn], Answer]
 """Turns and the answer to them."""
 KEY_BYTES = 16
 PROBE = 256
@@ -87,7 +88,8 @@ class FeatureCache:
 
 
 def _key(item: Item) -> bytes:
-    told = json.dumps(item, ensure_ascii=False).encode()
+    turns, answer = item
+    told = json.dumps((turns, astuple(answer)), ensure_ascii=False).encode()
     return hashlib.blake2b(told, digest_size=KEY_BYTES).digest()
 
 

@@ -59,7 +59,7 @@ def _beside(rated: list[Rated], scores: list[float]) -> dict[str, Any]:
         for one, score, like in zip(rated, scores, liked, strict=True)
     ]
     scored = [
-        slices.Scored(one.turns[-1]["content"], one.answer, score, like)
+        slices.Scored(one.turns[-1]["content"], one.answer.text, score, like)
         for one, score, like in zip(rated, scores, liked, strict=True)
     ]
     return {"calibration": calibrate(told).as_json(), "slices": slices.compare(scored)}
@@ -73,7 +73,7 @@ def units_of(config: TrainingConfig) -> int:
 def items_of(found: Targets) -> list[Item]:
     """Return the answers that something was said of: rated ones, then both of each pair."""
     items = [(r.turns, r.answer) for r in found.rated]
-    items += [(p.turns, text) for p in found.pairs for text in (p.chosen, p.rejected)]
+    items += [(p.turns, answer) for p in found.pairs for answer in (p.chosen, p.rejected)]
     return items
 
 

@@ -5,10 +5,21 @@ ratios. Knows no model and needs no torch.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 Turn = dict[str, str]
 """One chat turn: `{"role": "system" | "user" | "assistant", "content": text}`."""
+OWN_END = ("eos", None)
+"""Stop reasons of answers that came to their own end; what wasn't made here has none."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The text of an answer, and whether it came to its own end or was stopped or cut there."""
+
+    text: str
+    ended: bool = True
 
 
 class Tokenizer(Protocol):

@@ -17,7 +17,7 @@ from training.config import TrainingConfig
 from training.decoding import generate
 from training.form import FORMS, measure
 from training.policy import Base, Policy
-from training.prompts import Turn, harmless, render
+from training.prompts import Answer, Turn, harmless, render
 
 CHUNK = 32
 """Answers that go through the frozen layers at once; bounds memory, changes no number."""
@@ -61,18 +61,19 @@ def draw(policy: Policy, prompts: Sequence[list[Turn]], config: TrainingConfig) 
 
 
 def given(
-    policy: Policy, items: Sequence[tuple[list[Turn], str]], config: TrainingConfig
+    policy: Policy, items: Sequence[tuple[list[Turn], Answer]], config: TrainingConfig
 ) -> Answers:
     """Encode answers that people rated or wrote; what goes beyond `max_answer` tokens is cut."""
     heads = [render(policy.base.tokenizer, turns, config.max_prompt) for turns, _ in items]
-    tails = [answer_ids(policy.base, text)[: config.max_answer] for _, text in items]
+    tails = [answer_ids(policy.base, answer)[: config.max_answer] for _, answer in items]
     return encode(policy, [turns for turns, _ in items], heads, tails)
 
 
-def answer_ids(base: Base, text: str) -> list[int]:
-    """Tokenise a stored answer; its end is part of what was rated."""
-    ids: list[int] = base.tokenizer.encode(harmless(base.tokenizer, text), add_special_tokens=False)
-    return [*ids, base.tokenizer.eos_token_id]
+def answer_ids(base: Base, answer: Answer) -> list[int]:
+    """Tokenise a stored answer; its end, if it has one, is part of what was rated."""
+    text = harmless(base.tokenizer, answer.text)
+    ids: list[int] = base.tokenizer.encode(text, add_special_tokens=False)
+    return [*ids, base.tokenizer.eos_token_id] if answer.ended else ids
 
 
 def encode(

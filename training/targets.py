@@ -15,7 +15,7 @@ from statistics import median
 from storage.models import Message
 from storage.transcripts import Transcript
 from training.gestures import regenerated
-from training.prompts import Turn
+from training.prompts import OWN_END, Answer, Turn
 
 REGENERATED = 0.4
 """Weight of "asked again and stayed with the new draft", where a choice weighs 1: the prior for a
@@ -29,6 +29,8 @@ NO_FLOOD = 0.1
 FEWEST_RATERS = 3
 RUN = 4
 """Questions of a conversation that stand or fall together where it is parted."""
+UNSAID = Answer("", ended=False)
+"""What broke off before its first word: there is nothing to judge."""
 IMPLICIT = "implicit"
 """Source of the targets that nobody spoke out."""
 
@@ -53,7 +55,7 @@ class Rated:
     """One answer with what was thought of it, from 0 to 1."""
 
     turns: list[Turn]
-    answer: str
+    answer: Answer
     target: float
     weight: float
     place: Place
@@ -65,8 +67,8 @@ class Pair:
     """Two answers to the same turns, one of which was preferred."""
 
     turns: list[Turn]
-    chosen: str
-    rejected: str
+    chosen: Answer
+    rejected: Answer
     weight: float
     place: Place
     source: str
@@ -128,8 +130,8 @@ def build(transcripts: Iterable[Transcript], implied: Mapping[str, float] = NOTH
     raters: list[tuple[str, int, int]] = []
     for transcript in transcripts:
         quiet.extend(_implied(transcript, implied))
-        rated = list(_rated(transcript))
-        pairs = [p for p in _pairs(transcript) if p.chosen != p.rejected]
+        rated = [r for r in _rated(transcript) if r.answer != UNSAID]
+        pairs = [p for p in _pairs(transcript) if len({p.chosen, p.rejected} - {UNSAID}) == 2]
         targets.rated.extend(rated)
         targets.pairs.extend(pairs)
         targets.prompts.extend(_prompts(transcript, implied))
@@ -181,8 +183,8 @@ def lengths_liked(targets: Targets) -> tuple[float, float]:
     return ordered[tenth] / mean, ordered[-1 - tenth] / mean
 
 
-def _words(text: str) -> int:
-    return len(text.split())
+def _words(answer: Answer) -> int:
+    return len(answer.text.split())
 
 
 def place(transcript: Transcript, answer: Message) -> Place:
@@ -192,49 +194,54 @@ def place(transcript: Transcript, answer: Message) -> Place:
     return Place(answer.conversation_id, answer.parent_id or answer.id, before // RUN, at)
 
 
+def given(message: Message) -> Answer:
+    """Return an answer as the model gave it."""
+    return Answer(message.text, message.stop_reason in OWN_END)
+
+
 def _rated(transcript: Transcript) -> Iterable[Rated]:
     ratings, scores, messages = transcript.ratings(), transcript.scores(), transcript.messages
     for mid, value in ratings.items():
         target = 1.0 if value > 0 else 0.0
         target = (target + scores[mid]) / 2 if mid in scores else target
-        yield _opinion(transcript, messages[mid], messages[mid].text, target, "rating")
+        yield _opinion(transcript, messages[mid], given(messages[mid]), target, "rating")
     for mid in scores:
         if mid not in ratings:
-            yield _opinion(transcript, messages[mid], messages[mid].text, scores[mid], "scores")
+            yield _opinion(transcript, messages[mid], given(messages[mid]), scores[mid], "scores")
     for mid, text in transcript.edits().items():
-        yield _opinion(transcript, messages[mid], text, 1.0, "edit")
+        yield _opinion(transcript, messages[mid], Answer(text), 1.0, "edit")
     for both, choice in transcript.choices().items():
         if choice.verdict == "both_bad":
             for mid in sorted(both - set(ratings)):
-                yield _opinion(transcript, messages[mid], messages[mid].text, 0.0, "both_bad")
+                yield _opinion(transcript, messages[mid], given(messages[mid]), 0.0, "both_bad")
 
 
 def _opinion(
-    transcript: Transcript, message: Message, text: str, target: float, source: str
+    transcript: Transcript, message: Message, answer: Answer, target: float, source: str
 ) -> Rated:
     weight = BOTH_BAD if source == "both_bad" else 1.0
     return Rated(
-        transcript.prompt(message), text, target, weight, place(transcript, message), source
+        transcript.prompt(message), answer, target, weight, place(transcript, message), source
     )
 
 
 def _pairs(transcript: Transcript) -> Iterable[Pair]:
     messages = transcript.messages
     for mid, text in transcript.edits().items():
-        yield _pair(transcript, text, messages[mid], 1.0, "edit")
+        yield _pair(transcript, Answer(text), messages[mid], 1.0, "edit")
     for choice in transcript.choices().values():
         if choice.verdict == "better" and choice.other_id:
-            chosen = messages[choice.message_id].text
+            chosen = given(messages[choice.message_id])
             yield _pair(transcript, chosen, messages[choice.other_id], 1.0, "choice")
     for old, kept in regenerated(transcript):
-        yield _pair(transcript, kept.text, old, REGENERATED, "regenerate")
+        yield _pair(transcript, given(kept), old, REGENERATED, "regenerate")
 
 
 def _pair(
-    transcript: Transcript, chosen: str, rejected: Message, weight: float, source: str
+    transcript: Transcript, chosen: Answer, rejected: Message, weight: float, source: str
 ) -> Pair:
     turns = transcript.prompt(rejected)
-    return Pair(turns, chosen, rejected.text, weight, place(transcript, rejected), source)
+    return Pair(turns, chosen, given(rejected), weight, place(transcript, rejected), source)
 
 
 def _implied(transcript: Transcript, implied: Mapping[str, float]) -> Iterable[Rated]:
@@ -243,7 +250,8 @@ def _implied(transcript: Transcript, implied: Mapping[str, float]) -> Iterable[R
         r = implied.get(answer.id)
         if r is not None:
             turns, target = transcript.prompt(answer), (1 + r) / 2
-            yield Rated(turns, answer.text, target, abs(r), place(transcript, answer), IMPLICIT)
+            where = place(transcript, answer)
+            yield Rated(turns, given(answer), target, abs(r), where, IMPLICIT)
 
 
 def _prompts(transcript: Transcript, implied: Mapping[str, float]) -> Iterable[Prompt]:

@@ -29,6 +29,7 @@ from training.config import TrainingConfig
 from training.kinds import KINDS
 from training.policy import Policy, gradient_step
 from training.projection import Places, Tilt, Wanted, divergences
+from training.prompts import Answer
 from training.rollout import CHUNK, Answers, given
 from training.worths import Worths
 
@@ -94,7 +95,7 @@ def tilt(policy: Policy, answers: Answers, worths: Worths, config: TrainingConfi
 
 def anchors(policy: Policy, config: TrainingConfig) -> Answers:
     """Return the answers on which the policy is to stay as the base is."""
-    items = [([{"role": "user", "content": question}], answer) for question, answer in ANCHORS]
+    items = [([{"role": "user", "content": question}], Answer(text)) for question, text in ANCHORS]
     return given(policy, items, config)
 
 

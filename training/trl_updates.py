@@ -39,7 +39,7 @@ from training.change import weight_change
 from training.config import TrainingConfig
 from training.examples import opinions, preferences
 from training.policy import Policy
-from training.prompts import Turn, render
+from training.prompts import Answer, Turn, render
 from training.rollout import answer_ids
 from training.targets import Targets
 
@@ -224,12 +224,12 @@ def _sft_rows(policy: Policy, targets: Targets, config: TrainingConfig) -> list[
 
 
 def _ids(
-    policy: Policy, turns: list[Turn], config: TrainingConfig, *answers: str
+    policy: Policy, turns: list[Turn], config: TrainingConfig, *answers: Answer
 ) -> tuple[list[int], ...]:
     """Return the ids of the prompt, then those of each answer, as everywhere in training."""
     base = policy.base
     prompt = render(base.tokenizer, turns, config.max_prompt)
-    return prompt, *(answer_ids(base, text)[: config.max_answer] for text in answers)
+    return prompt, *(answer_ids(base, answer)[: config.max_answer] for answer in answers)
 
 
 _ROWS = {"kto": _kto_rows, "dpo": _dpo_rows, "sft": _sft_rows}

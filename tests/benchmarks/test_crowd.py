@@ -209,7 +209,7 @@ def test_the_gestures_of_the_silent_train_once_thumbs_bear_them_out(
     assert noted["implicit"]["trusted"] is True
     quiet = [r for r in found.rated if r.source == "implicit"]
     assert len(quiet) >= 8
-    right = sum(r.weight for r in quiet if ("x" in r.answer) == (r.target > 0.5))
+    right = sum(r.weight for r in quiet if ("x" in r.answer.text) == (r.target > 0.5))
     assert right > 0.65 * sum(r.weight for r in quiet)  # most of what they like goes uncopied
     crowd.rate(lambda: Visitor(service), PROMPTS, 496, lambda _: None)
     with database.read() as session:

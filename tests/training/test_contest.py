@@ -8,6 +8,7 @@ from training.config import TrainingConfig
 from training.contest import Contest
 from training.gate import AS_LONG
 from training.policy import Policy
+from training.prompts import Answer
 from training.reward import Reward
 from training.reward_head import RewardHead
 from training.rollout import given
@@ -16,7 +17,7 @@ from training.rollout import given
 @pytest.fixture
 def contest(policy: Policy, config: TrainingConfig) -> Contest:
     prompts = [[{"role": "user", "content": letter}] for letter in "abcdef"]
-    size = given(policy, [(prompts[0], "x")], config).features_BF.shape[1]
+    size = given(policy, [(prompts[0], Answer("x"))], config).features_BF.shape[1]
     weight = torch.randn(size, 2, generator=torch.Generator().manual_seed(0))
     head = RewardHead(torch.zeros(size), torch.ones(size), weight, torch.zeros(2))
     lax = replace(config, gate_surprise=100.0, gate_distinct=0.0, gate_repeat=1.0, gate_kl=100.0)

@@ -11,6 +11,7 @@ from training.doubt import NoDoubt, load
 from training.heads import Reading
 from training.layout import layout
 from training.policy import Base, Policy
+from training.prompts import Answer
 from training.reward_head import RewardHead, spread, spread_by_words
 from training.rollout import Answers, given
 
@@ -33,7 +34,9 @@ def head(base: Base) -> RewardHead:
 @pytest.fixture
 def answers(policy: Policy, config: TrainingConfig) -> Answers:
     longer = TrainingConfig(lora_layers=config.lora_layers, max_answer=MOST)
-    return given(policy, [([{"role": "user", "content": "why?"}], text) for text in TEXTS], longer)
+    return given(
+        policy, [([{"role": "user", "content": "why?"}], Answer(text)) for text in TEXTS], longer
+    )
 
 
 @pytest.fixture

@@ -1,26 +1,43 @@
+from dataclasses import replace
+
 import pytest
 
 from training.examples import check, opinions, preferences
+from training.prompts import Answer
 from training.targets import IMPLICIT, Pair, Place, Rated, Targets, TooLittle
 
 
 def rated(question: str, answer: str, target: float, *, source: str = "rating") -> Rated:
     turns = [{"role": "user", "content": question}]
-    return Rated(turns, answer, target, 1.0, Place("c", question), source)
+    return Rated(turns, Answer(answer), target, 1.0, Place("c", question), source)
 
 
 def pair(question: str, chosen: str, rejected: str, *, source: str = "choice") -> Pair:
     turns = [{"role": "user", "content": question}]
-    return Pair(turns, chosen, rejected, 1.0, Place("c", question), source)
+    return Pair(turns, Answer(chosen), Answer(rejected), 1.0, Place("c", question), source)
 
 
 def texts(targets: Targets) -> list[tuple[str, str]]:
-    return [(p.chosen, p.rejected) for p in preferences(targets)]
+    return [(p.chosen.text, p.rejected.text) for p in preferences(targets)]
 
 
 def test_an_answer_counts_once_and_a_thumb_outweighs_a_choice() -> None:
     targets = Targets([rated("q", "fine", 1.0)], [pair("q", "better", "fine")])
-    assert [(o.answer, o.liked) for o in opinions(targets)] == [("fine", True), ("better", True)]
+    assert [(o.answer.text, o.liked) for o in opinions(targets)] == [
+        ("fine", True),
+        ("better", True),
+    ]
+
+
+def test_the_same_words_with_and_without_an_end_are_two_answers() -> None:
+    whole = rated("q", "fine", 1.0)
+    stopped = replace(whole, answer=Answer("fine", ended=False), target=0.0)
+    both = Targets([whole, stopped])
+    assert [(o.answer, o.liked) for o in opinions(both)] == [
+        (Answer("fine"), True), (Answer("fine", ended=False), False)
+    ]  # fmt: skip
+    (made,) = preferences(both)
+    assert (made.chosen, made.rejected) == (whole.answer, stopped.answer)
 
 
 def test_what_is_only_suggested_is_left_out() -> None:

@@ -9,6 +9,7 @@ from training.advantages import worn
 from training.config import TrainingConfig
 from training.experience import Units, gather, new_learner
 from training.policy import Policy
+from training.prompts import Answer
 from training.rollout import Answers, given, logprobs
 
 UNITS = Units(2.0, 3.0, dearness=4.0)
@@ -34,7 +35,7 @@ def check_costs(policy: Policy, config: TrainingConfig, answers: Answers, price_
 
 def test_what_surprises_the_base_costs(policy: Policy, free: TrainingConfig) -> None:
     dear = replace(free, surprise_coef=5.0)
-    answers = given(policy, [(PROMPTS[0], "good"), (PROMPTS[1], "bad")], dear)
+    answers = given(policy, [(PROMPTS[0], Answer("good")), (PROMPTS[1], Answer("bad"))], dear)
     with torch.no_grad(), policy.as_reference():
         nats_BT, _ = logprobs(policy, answers)
     check_costs(policy, dear, answers, 5.0 * (-nats_BT - 3.0))
@@ -44,7 +45,7 @@ def test_what_all_answers_say_costs_more_than_what_one_says(
     policy: Policy, free: TrainingConfig
 ) -> None:
     dear = replace(free, variety_coef=2.0)
-    answers = given(policy, [(PROMPTS[0], "aaab"), (PROMPTS[1], "aaac")], dear)
+    answers = given(policy, [(PROMPTS[0], Answer("aaab")), (PROMPTS[1], Answer("aaac"))], dear)
     worn_BT = worn(answers.ids_BT, answers.mask_BT)
     assert 0 < float(worn_BT.sum()) < float(answers.mask_BT.sum())
     check_costs(policy, dear, answers, 2.0 * worn_BT)

@@ -7,18 +7,21 @@ from pathlib import Path
 
 import pytest
 import torch
+from sqlalchemy.orm import Session
 
 from storage.database import Database
 from storage.home import Home
+from storage.models import Message
 from tests.conftest import env_of
 from tests.storage.people import Person
 from tests.tiny import draw_head
 from training import heads
 from training.config import TrainingConfig
-from training.explain import explain, pieces
+from training.explain import explain, pieces, read
 from training.form import FORMS
 from training.heads import NoHead, Reading
 from training.policy import Base, Policy
+from training.prompts import Answer
 from training.reward_head import RewardHead
 from training.rollout import Answers, answer_ids, given
 
@@ -39,13 +42,13 @@ def reading(base: Base) -> Reading:
 
 def as_trained(base: Base, config: TrainingConfig, reading: Reading) -> Answers:
     config = replace(config, max_prompt=reading.max_prompt, max_answer=reading.max_answer)
-    return given(Policy(base, config), [(TURNS, TEXT)], config)
+    return given(Policy(base, config), [(TURNS, Answer(TEXT))], config)
 
 
 def test_the_parts_add_up_to_what_the_head_gives_the_answer(
     base: Base, head: RewardHead, reading: Reading, config: TrainingConfig
 ) -> None:
-    told = explain(base, head, reading, (TURNS, TEXT))
+    told = explain(base, head, reading, (TURNS, Answer(TEXT)))
     features = as_trained(base, config, reading).features_BF
     assert told["mean"] == pytest.approx(float(head.mean(features)), abs=1e-5)
     assert told["spread"] == pytest.approx(
@@ -61,22 +64,34 @@ def test_the_form_s_part_is_what_is_lost_without_it(
 ) -> None:
     weight = head.weight_FK.clone()
     weight[-len(FORMS) :] = 0
-    assert explain(base, head, reading, (TURNS, TEXT))["form"] != pytest.approx(0, abs=1e-3)
-    formless = explain(base, replace(head, weight_FK=weight), reading, (TURNS, TEXT))
+    assert explain(base, head, reading, (TURNS, Answer(TEXT)))["form"] != pytest.approx(0, abs=1e-3)
+    formless = explain(base, replace(head, weight_FK=weight), reading, (TURNS, Answer(TEXT)))
     assert formless["form"] == pytest.approx(0, abs=1e-5)
 
 
 def test_tokens_read_as_the_answer_and_none_halves_a_character(
     base: Base, head: RewardHead, reading: Reading
 ) -> None:
-    tokens = explain(base, head, reading, (TURNS, TEXT))["tokens"]
+    tokens = explain(base, head, reading, (TURNS, Answer(TEXT)))["tokens"]
     assert "".join(token["text"] for token in tokens) == TEXT
     assert [token["text"] for token in tokens if len(token["text"]) != 1] == [""]  # the end
     assert tokens[-1]["text"] == ""
 
 
+def test_an_answer_that_was_stopped_has_no_token_for_its_end(
+    base: Base, head: RewardHead, reading: Reading
+) -> None:
+    whole = explain(base, head, reading, (TURNS, Answer(TEXT)))
+    told = explain(base, head, reading, (TURNS, Answer(TEXT, ended=False)))
+    assert "".join(token["text"] for token in told["tokens"]) == TEXT
+    assert len(told["tokens"]) == len(whole["tokens"]) - 1
+    parts = told["start"] + told["form"] + sum(token["share"] for token in told["tokens"])
+    assert parts == pytest.approx(told["mean"], abs=1e-5)
+    assert (told["rest"], told["mean"] == whole["mean"]) == ("", False)
+
+
 def test_pieces_keep_every_share(base: Base) -> None:
-    ids = answer_ids(base, TEXT)
+    ids = answer_ids(base, Answer(TEXT))
     shares = torch.arange(float(len(ids))).tolist()
     assert sum(share for _, share in pieces(base, ids, shares)) == sum(shares)
     half = ids[:-2] + ids[-1:]  # the last character lost a byte, and the answer ends there
@@ -86,7 +101,7 @@ def test_pieces_keep_every_share(base: Base) -> None:
 def test_what_training_does_not_look_at_has_no_share(
     base: Base, head: RewardHead, reading: Reading
 ) -> None:
-    told = explain(base, head, replace(reading, max_answer=7), (TURNS, TEXT))
+    told = explain(base, head, replace(reading, max_answer=7), (TURNS, Answer(TEXT)))
     assert "".join(token["text"] for token in told["tokens"]) == TEXT[:7]
     assert told["rest"] == TEXT[7:]
 
@@ -97,7 +112,7 @@ def test_a_head_of_another_base_is_not_asked(
 ) -> None:
     short = head if other else replace(head, mean_F=head.mean_F[:-1])
     with pytest.raises(NoHead, match="The next training fits one anew"):
-        explain(base, short, replace(reading, base=other or base.name), (TURNS, TEXT))
+        explain(base, short, replace(reading, base=other or base.name), (TURNS, Answer(TEXT)))
 
 
 @pytest.fixture
@@ -118,6 +133,17 @@ def test_a_process_prints_one_line_about_a_stored_answer(
     told = json.loads(done.stdout)
     assert (told["message"], told["head_share"]) == (answer.id, 0.75)
     assert "".join(token["text"] for token in told["tokens"]) == TEXT
+
+
+def test_a_stored_answer_is_read_with_how_it_ended(database: Database) -> None:
+    answer = Person(database).ask("why?", TEXT)[0]
+    assert read(database, answer.id) == (TURNS, Answer(TEXT))
+
+    def stop(session: Session) -> None:
+        session.get_one(Message, answer.id).stop_reason = "stop"
+
+    database.write(stop)
+    assert read(database, answer.id) == (TURNS, Answer(TEXT, ended=False))
 
 
 @pytest.mark.parametrize("lacking", ["answer", "head"])

@@ -8,12 +8,13 @@ import torch
 from training.config import TrainingConfig
 from training.feature_cache import FeatureCache, Item
 from training.policy import Policy
+from training.prompts import Answer
 from training.rollout import given
 
 ITEMS: list[Item] = [
-    ([{"role": "user", "content": "a"}], "good"),
-    ([{"role": "user", "content": "b"}], "bad"),
-    ([{"role": "user", "content": "a"}], "good"),
+    ([{"role": "user", "content": "a"}], Answer("good")),
+    ([{"role": "user", "content": "b"}], Answer("bad")),
+    ([{"role": "user", "content": "a"}], Answer("good")),
 ]
 
 
@@ -41,7 +42,7 @@ def test_each_answer_is_read_once_and_comes_out_as_it_went_in(
         found = Counting(folder, policy, config).features(ITEMS)
         assert torch.allclose(found, expected, atol=2e-3, rtol=1e-3)
     assert Counting.read == 2
-    more: Item = ([{"role": "user", "content": "c"}], "new")
+    more: Item = ([{"role": "user", "content": "c"}], Answer("new"))
     assert Counting(folder, policy, config).features([*ITEMS, more]).shape[0] == 4
     assert Counting.read == 3
 
@@ -65,6 +66,17 @@ def test_another_cut_or_another_base_is_another_file(
     Counting(folder, policy, config).features(ITEMS)
     assert Counting.read == 6
     assert len(list(folder.iterdir())) == 3
+
+
+def test_an_answer_that_was_stopped_is_another_one(
+    policy: Policy, config: TrainingConfig, folder: Path
+) -> None:
+    turns, whole = ITEMS[0]
+    items = [(turns, whole), (turns, replace(whole, ended=False))]
+    cache = Counting(folder, policy, config)
+    found = [cache.features([item])[0] for item in items]
+    assert Counting.read == 2
+    assert not torch.equal(*found)
 
 
 def test_a_file_that_can_t_be_read_is_made_again(

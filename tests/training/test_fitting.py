@@ -7,7 +7,7 @@ from tests.training.labelled import drawn
 from training import fitting
 from training.config import TrainingConfig
 from training.feature_cache import FeatureCache, Item
-from training.prompts import Turn
+from training.prompts import Answer, Turn
 from training.reward_head import spread
 from training.selection import PENALTIES
 from training.targets import Place, Rated, Targets
@@ -24,7 +24,7 @@ class Drawn(FeatureCache):
         pass
 
     def features(self, items: Sequence[Item]) -> Tensor:
-        return FEATURES[[int(answer) for _, answer in items]]
+        return FEATURES[[int(answer.text) for _, answer in items]]
 
 
 def rated(conversations: int, questions: int) -> Targets:
@@ -35,7 +35,7 @@ def rated(conversations: int, questions: int) -> Targets:
 
 def one(number: int, place: Place) -> Rated:
     turns: list[Turn] = [{"role": "user", "content": "why?"}]
-    return Rated(turns, str(number), float(LIKED[number]), 1.0, place, "rating")
+    return Rated(turns, Answer(str(number)), float(LIKED[number]), 1.0, place, "rating")
 
 
 def test_one_long_conversation_teaches_as_much_as_many_short_ones() -> None:

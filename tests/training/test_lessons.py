@@ -10,6 +10,7 @@ from storage.models import Feedback
 from tests.training.people import rate_answers
 from training.config import TrainingConfig
 from training.lessons import check_enough, learnable, questions
+from training.prompts import Answer
 from training.split import Split
 from training.targets import Place, Prompt, Rated, Targets, TooLittle
 from training.wins import FEWEST
@@ -68,7 +69,7 @@ def test_no_cycle_is_asked_what_all_others_were_where_there_are_more_questions()
 
 
 def test_what_nothing_can_be_checked_by_is_too_little() -> None:
-    one = Rated([], "a", 1.0, 1.0, Place("c", "q"), "rating")
+    one = Rated([], Answer("a"), 1.0, 1.0, Place("c", "q"), "rating")
     train = Targets([one, replace(one, target=0.0)], prompts=asked(2).prompts)
     config = TrainingConfig(min_labels=2)
     check_enough(Split(train, asked(FEWEST), []), config)

@@ -11,7 +11,7 @@ from training.config import TrainingConfig
 from training.course import Course, Exam, Examine
 from training.policy import Policy
 from training.ppo import Goal, Shares, _picked, update
-from training.prompts import Turn
+from training.prompts import Answer, Turn
 from training.rated import RatedAnswers, rated_answers
 from training.rollout import Answers, given, logprobs
 from training.worths import Worths
@@ -20,7 +20,7 @@ PROMPTS: list[list[Turn]] = [[{"role": "user", "content": c}] for c in "abcd"]
 
 
 def rated(policy: Policy, config: TrainingConfig) -> RatedAnswers:
-    items = [(PROMPTS[0], "good"), (PROMPTS[1], "bad")]
+    items = [(PROMPTS[0], Answer("good")), (PROMPTS[1], Answer("bad"))]
     answers = given(policy, items, config)
     return rated_answers(policy, answers, torch.tensor([1.0, 0.0]), torch.ones(2))
 
@@ -121,7 +121,7 @@ def test_what_is_rewarded_becomes_more_likely(policy: Policy, config: TrainingCo
 
 
 def test_prompt_tokens_get_no_gradient(policy: Policy, config: TrainingConfig) -> None:
-    answers = given(policy, [(PROMPTS[0], "good")], config)
+    answers = given(policy, [(PROMPTS[0], Answer("good"))], config)
     found, _ = logprobs(policy, answers)
     outside = found[~answers.mask_BT]
     assert not outside.any()

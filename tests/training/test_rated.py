@@ -5,6 +5,7 @@ import torch
 from tests.training.test_ppo import PROMPTS, rated
 from training.config import TrainingConfig
 from training.policy import Policy
+from training.prompts import Answer
 from training.rated import rated_answers, warm_up
 from training.rollout import given, logprobs
 
@@ -25,5 +26,6 @@ def test_the_share_that_ended_tells_whether_people_saw_endings(
     policy: Policy, config: TrainingConfig
 ) -> None:
     assert rated(policy, config).ended_share == 1.0
-    endless = given(policy, [(PROMPTS[0], "x" * 50)], config)
-    assert rated_answers(policy, endless, torch.ones(1), torch.ones(1)).ended_share == 0.0
+    for endless in (Answer("x" * 50), Answer("good", ended=False)):
+        answers = given(policy, [(PROMPTS[0], endless)], config)
+        assert rated_answers(policy, answers, torch.ones(1), torch.ones(1)).ended_share == 0.0

@@ -5,6 +5,7 @@ import torch
 
 from training.config import ConfigError, TrainingConfig
 from training.policy import Policy
+from training.prompts import Answer
 from training.reward import Reward, RewardFunctionFailed, load_function
 from training.reward_head import RewardHead
 from training.rollout import Answers, given
@@ -13,8 +14,8 @@ from training.rollout import Answers, given
 @pytest.fixture
 def answers(policy: Policy, config: TrainingConfig) -> Answers:
     items = [
-        ([{"role": "user", "content": "a"}], "good"),
-        ([{"role": "user", "content": "b"}], "bad"),
+        ([{"role": "user", "content": "a"}], Answer("good")),
+        ([{"role": "user", "content": "b"}], Answer("bad")),
     ]
     return given(policy, items, config)
 

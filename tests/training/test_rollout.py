@@ -3,8 +3,8 @@ import torch
 from training.config import TrainingConfig
 from training.form import measure
 from training.policy import Policy
-from training.prompts import Turn
-from training.rollout import CHUNK, draw, given, logprobs
+from training.prompts import Answer, Turn
+from training.rollout import CHUNK, answer_ids, draw, given, logprobs
 
 HI: list[Turn] = [{"role": "user", "content": "hi"}]
 LONG: list[Turn] = [{"role": "user", "content": "tell me more"}]
@@ -14,7 +14,7 @@ LONG: list[Turn] = [{"role": "user", "content": "tell me more"}]
 def test_log_probabilities_equal_a_loop_over_single_answers(
     policy: Policy, config: TrainingConfig
 ) -> None:
-    answers = given(policy, [(HI, "yes"), (LONG, "no, never")], config)
+    answers = given(policy, [(HI, Answer("yes")), (LONG, Answer("no, never"))], config)
     found, _ = logprobs(policy, answers)
     for row in range(2):
         ids = answers.ids_BT[row]
@@ -32,7 +32,7 @@ def test_log_probabilities_equal_a_loop_over_single_answers(
 def test_features_are_the_mean_over_the_answer_alone(
     policy: Policy, config: TrainingConfig
 ) -> None:
-    answers = given(policy, [(HI, "yes"), (LONG, "no, never")], config)
+    answers = given(policy, [(HI, Answer("yes")), (LONG, Answer("no, never"))], config)
     for row in range(2):
         inside = answers.mask_BT[row]
         words = policy.base.model.get_input_embeddings()(answers.ids_BT[row][inside])
@@ -46,9 +46,20 @@ def test_features_are_the_mean_over_the_answer_alone(
 def test_an_answer_given_by_a_person_has_an_end_unless_it_was_cut(
     policy: Policy, config: TrainingConfig
 ) -> None:
-    answers = given(policy, [(HI, "yes"), (HI, "far more than eight")], config)
+    answers = given(policy, [(HI, Answer("yes")), (HI, Answer("far more than eight"))], config)
     assert answers.ended_B.tolist() == [True, False]
     assert answers.mask_BT.sum(1).tolist() == [4, config.max_answer]
+
+
+def test_an_answer_that_was_stopped_or_cut_has_no_end(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    broken = Answer("yes", ended=False)
+    answers = given(policy, [(HI, Answer("yes")), (HI, broken)], config)
+    assert answers.ended_B.tolist() == [True, False]
+    assert answers.mask_BT.sum(1).tolist() == [4, 3]
+    assert answers.texts == ["yes", "yes"]
+    assert answer_ids(policy.base, broken) == answer_ids(policy.base, Answer("yes"))[:-1]
 
 
 def test_picking_rows_changes_no_number(policy: Policy, config: TrainingConfig) -> None:
@@ -65,7 +76,7 @@ def test_picking_rows_changes_no_number(policy: Policy, config: TrainingConfig) 
 def test_company_of_other_lengths_changes_nothing_that_the_frozen_layers_say(
     policy: Policy, config: TrainingConfig
 ) -> None:
-    items = [(LONG, "no, never"), *[(HI, "y")] * CHUNK, (LONG, "yes")]
+    items = [(LONG, Answer("no, never")), *[(HI, Answer("y"))] * CHUNK, (LONG, Answer("yes"))]
     answers = given(policy, items, config)
     for row in (0, 1, CHUNK + 1):
         alone = given(policy, items[row : row + 1], config)

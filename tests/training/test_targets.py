@@ -1,4 +1,7 @@
+import pytest
+
 from tests.training.chats import Chat
+from training.prompts import Answer
 from training.targets import RUN, Targets, build, lengths_liked
 
 
@@ -8,7 +11,7 @@ def test_the_newest_rating_is_the_target() -> None:
     chat.feed("rating", answer, value=-1)
     chat.feed("rating", answer, value=1)
     (rated,) = chat.targets().rated
-    assert (rated.answer, rated.target) == ("because", 1.0)
+    assert (rated.answer.text, rated.target) == ("because", 1.0)
     assert rated.turns == [{"role": "user", "content": "why?"}]
 
 
@@ -25,8 +28,56 @@ def test_an_edit_is_liked_and_preferred_to_the_original() -> None:
     answer = chat.say("a", chat.question(), "because")
     chat.feed("edit", answer, text="since")
     targets = chat.targets()
-    assert [(r.answer, r.target) for r in targets.rated] == [("since", 1.0)]
-    assert [(p.chosen, p.rejected) for p in targets.pairs] == [("since", "because")]
+    assert [(r.answer.text, r.target) for r in targets.rated] == [("since", 1.0)]
+    assert [(p.chosen.text, p.rejected.text) for p in targets.pairs] == [("since", "because")]
+
+
+@pytest.mark.parametrize(
+    ("reason", "ended"),
+    [("eos", True), (None, True), ("length", False), ("stop", False), ("closed", False), ("error", False)],
+)  # fmt: skip
+def test_only_an_answer_that_was_neither_stopped_nor_cut_has_an_end(
+    reason: str | None, *, ended: bool
+) -> None:
+    chat = Chat()
+    rated, quiet = chat.answered("because"), chat.answered("since")
+    for message in chat.messages:
+        message.stop_reason = reason
+    chat.feed("rating", rated, value=1)
+    found = build([chat.transcript()], {quiet: -0.4}).rated
+    assert [r.answer for r in found] == [Answer("since", ended), Answer("because", ended)]
+
+
+def test_what_a_person_wrote_over_a_stopped_answer_has_an_end() -> None:
+    chat = Chat()
+    chat.feed("edit", chat.answered("beca"), text="because")
+    chat.messages[-1].stop_reason = "stop"
+    (rated,), (pair,) = chat.targets().rated, chat.targets().pairs
+    assert rated.answer == pair.chosen == Answer("because")
+    assert pair.rejected == Answer("beca", ended=False)
+
+
+def test_each_answer_of_a_pair_has_an_end_of_its_own() -> None:
+    chat = Chat()
+    question = chat.question()
+    one, two = chat.say("a", question, "one"), chat.say("b", question, "two")
+    chat.messages[-1].stop_reason = "stop"
+    chat.feed("choice", two, other_id=one, verdict="better")
+    chat.do("regenerate", one)
+    chat.question("q2", two, "go on")
+    ends = [(p.source, p.chosen.ended, p.rejected.ended) for p in chat.targets().pairs]
+    assert ends == [("choice", False, True), ("regenerate", False, True)]
+
+
+def test_an_answer_that_broke_off_before_its_first_word_says_nothing() -> None:
+    chat = Chat()
+    question = chat.question()
+    said, broken = chat.say("a", question, "said"), chat.say("b", question, "")
+    chat.feed("rating", broken, value=-1)
+    chat.feed("choice", said, other_id=broken, verdict="better")
+    assert chat.targets().labels == 2  # that nothing was to be said was the model's own choice
+    chat.messages[-1].stop_reason = "error"
+    assert chat.targets().labels == 0
 
 
 def test_an_edit_that_changes_nothing_makes_no_pair() -> None:
@@ -41,7 +92,7 @@ def test_a_choice_is_a_pair_and_a_tie_is_none() -> None:
     question = chat.question()
     one, two = chat.say("a", question, "one"), chat.say("b", question, "two")
     chat.feed("choice", two, other_id=one, verdict="better")
-    assert [(p.chosen, p.rejected) for p in chat.targets().pairs] == [("two", "one")]
+    assert [(p.chosen.text, p.rejected.text) for p in chat.targets().pairs] == [("two", "one")]
     chat.feed("choice", two, other_id=one, verdict="tie")
     assert chat.targets().pairs == []
 
@@ -51,7 +102,7 @@ def test_both_bad_dislikes_both_drafts() -> None:
     question = chat.question()
     one, two = chat.say("a", question, "one"), chat.say("b", question, "two")
     chat.feed("choice", two, other_id=one, verdict="both_bad")
-    assert {(r.answer, r.target) for r in chat.targets().rated} == {("one", 0.0), ("two", 0.0)}
+    assert {(r.answer.text, r.target) for r in chat.targets().rated} == {("one", 0.0), ("two", 0.0)}
 
 
 def test_a_regenerated_draft_loses_to_the_one_that_was_kept() -> None:
@@ -62,7 +113,7 @@ def test_a_regenerated_draft_loses_to_the_one_that_was_kept() -> None:
     assert chat.targets().pairs == []
     chat.question("q2", new, "go on")
     (pair,) = chat.targets().pairs
-    assert (pair.chosen, pair.rejected, pair.source) == ("new", "old", "regenerate")
+    assert (pair.chosen.text, pair.rejected.text, pair.source) == ("new", "old", "regenerate")
 
 
 def test_a_liked_draft_loses_nothing_by_being_regenerated() -> None:
@@ -112,7 +163,7 @@ def test_answers_that_nobody_spoke_of_have_targets_by_gestures() -> None:
     chat.feed("rating", said, value=1)
     targets = build([chat.transcript()], {quiet: -0.4})
     first, second = targets.rated
-    assert (first.answer, first.target, first.weight) == ("quiet", 0.3, 0.4)
+    assert (first.answer.text, first.target, first.weight) == ("quiet", 0.3, 0.4)
     assert first.source == "implicit"
     assert targets.said == [second]
 
@@ -200,11 +251,11 @@ def test_the_newest_opinions_are_kept_whatever_their_kind() -> None:
     chat.feed("rating", drafts[3], value=-1)
     targets = build([chat.transcript()], {quiet: 0.5})
     kept = targets.newest(3)
-    assert [(r.answer, r.source) for r in kept.rated] == [
+    assert [(r.answer.text, r.source) for r in kept.rated] == [
         ("better", "edit"),
         ("answer 3", "rating"),
     ]
-    assert [p.chosen for p in kept.pairs] == ["better"]
+    assert [p.chosen.text for p in kept.pairs] == ["better"]
     assert next(r.source for r in targets.newest(100).rated) == "implicit"
     assert targets.newest(100).labels == targets.labels == 5
     assert kept.prompts == targets.prompts

@@ -10,6 +10,7 @@ from training.canaries import CANARIES
 from training.config import TrainingConfig
 from training.kinds import KINDS
 from training.policy import Base, Policy
+from training.prompts import Answer
 from training.rollout import Answers, given, logprobs
 from training.worths import Worths
 
@@ -18,7 +19,7 @@ LIKED = 40
 
 @pytest.fixture
 def answers(policy: Policy, config: TrainingConfig) -> Answers:
-    return given(policy, [(PROMPTS[0], "good"), (PROMPTS[1], "bad")], config)
+    return given(policy, [(PROMPTS[0], Answer("good")), (PROMPTS[1], Answer("bad"))], config)
 
 
 @pytest.fixture
@@ -102,7 +103,7 @@ def test_only_the_last_layer_is_fitted(base: Base, config: TrainingConfig, worth
     deep = replace(config, lora_layers=2, tilt_steps=2)
     policy = Policy(base, deep)
     before = policy.snapshot()
-    answers = given(policy, [(PROMPTS[0], "good"), (PROMPTS[1], "bad")], deep)
+    answers = given(policy, [(PROMPTS[0], Answer("good")), (PROMPTS[1], Answer("bad"))], deep)
     bent = tilted.tilt(policy, answers, worths, deep)
     tilted.learn(policy, answers, tilted.anchors(policy, deep), bent, deep)
     names = [n for n, p in policy.peft.named_parameters() if p.requires_grad]

@@ -12,7 +12,7 @@ from training.adapters import publish
 from training.change import NothingLearnt
 from training.config import TrainingConfig
 from training.policy import Base, Policy
-from training.prompts import Turn, render
+from training.prompts import Answer, Turn, render
 from training.rollout import answer_ids, given, logprobs
 from training.targets import Pair, Place, Rated, Targets
 from training.trl_updates import _ROWS, _lent, _trainer, update
@@ -25,7 +25,7 @@ def turns(question: str) -> list[Turn]:
 
 
 def rated(question: str, answer: str, target: float) -> Rated:
-    return Rated(turns(question), answer, target, 1.0, Place(question, question), "rating")
+    return Rated(turns(question), Answer(answer), target, 1.0, Place(question, question), "rating")
 
 
 def targets() -> Targets:
@@ -33,7 +33,7 @@ def targets() -> Targets:
     asked = [f"question {i}" for i in range(3)]
     likes = [rated(q, f"aeio{q[-1]}", 1.0) for q in asked]
     dislikes = [rated(q, f"xzqk{q[-1]}", 0.0) for q in asked]
-    chosen = Pair(turns("other"), "aaaa", "xxxx", 1.0, Place("c", "q"), "choice")
+    chosen = Pair(turns("other"), Answer("aaaa"), Answer("xxxx"), 1.0, Place("c", "q"), "choice")
     return Targets(likes + dislikes, [chosen])
 
 
@@ -130,10 +130,26 @@ def test_the_same_seed_gives_the_same_weights(base: Base, quick: TrainingConfig)
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
 
 
-def batches(policy: Policy, config: TrainingConfig, folder: Path) -> list[dict[str, Any]]:
-    rows = _ROWS[config.update](policy, targets(), config)
+Batches = list[dict[str, Any]]
+
+
+def batches(policy: Policy, config: TrainingConfig, folder: Path, found: Targets) -> Batches:
+    rows = _ROWS[config.update](policy, found, config)
     with _lent(policy):
         return list(_trainer(policy, rows, config, str(folder)).get_train_dataloader())
+
+
+def seen(batches: Batches) -> set[tuple[int, ...]]:
+    """The tokens of each prompt with its answer."""
+    return {
+        tuple(ids[mask.bool()].tolist())
+        for batch in batches
+        for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True)
+    }
+
+
+def stopped(answer: Answer) -> Answer:
+    return replace(answer, ended=False)
 
 
 def test_trl_trains_on_the_tokens_that_serving_renders(
@@ -145,19 +161,28 @@ def test_trl_trains_on_the_tokens_that_serving_renders(
         for r in targets().rated
         if r.target or quick.update != "sft"
     }
-    seen = set()
-    for batch in batches(policy, quick, tmp_path):
-        for ids, mask in zip(batch["input_ids"], batch["attention_mask"], strict=True):
-            seen.add(tuple(ids[mask.bool()].tolist()))
-    assert expected <= seen
-    assert all(ids[-1] == tokenizer.eos_token_id for ids in seen)
+    found = seen(batches(policy, quick, tmp_path, targets()))
+    assert expected <= found
+    assert all(ids[-1] == tokenizer.eos_token_id for ids in found)
+
+
+def test_trl_sees_no_end_where_an_answer_was_stopped(
+    policy: Policy, quick: TrainingConfig, tmp_path: Path
+) -> None:
+    whole = targets()
+    rated = [replace(r, answer=stopped(r.answer)) for r in whole.rated]
+    pairs = [
+        replace(p, chosen=stopped(p.chosen), rejected=stopped(p.rejected)) for p in whole.pairs
+    ]
+    found = seen(batches(policy, quick, tmp_path, Targets(rated, pairs)))
+    assert found == {ids[:-1] for ids in seen(batches(policy, quick, tmp_path, whole))}
 
 
 def test_only_answers_are_learnt_and_long_ones_are_cut(
     policy: Policy, quick: TrainingConfig, tmp_path: Path
 ) -> None:
     short = replace(quick, max_answer=4, max_prompt=16)
-    for batch in batches(policy, short, tmp_path):
+    for batch in batches(policy, short, tmp_path, targets()):
         learnt = batch["labels"] != -100 if short.update == "sft" else batch["completion_mask"]
         assert learnt.sum(1).tolist() == [4] * len(learnt)
         assert batch["attention_mask"].sum(1).tolist() == [20] * len(learnt)

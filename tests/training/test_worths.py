@@ -10,6 +10,7 @@ from training.config import TrainingConfig
 from training.form import FORMS
 from training.layout import layout
 from training.policy import Policy
+from training.prompts import Answer
 from training.reward_head import RewardHead
 from training.ridge import TINY
 from training.rollout import Answers, given
@@ -19,7 +20,7 @@ from training.worths import FARTHEST, worths
 @pytest.fixture
 def answers(policy: Policy, config: TrainingConfig) -> Answers:
     turns = [{"role": "user", "content": "a"}]
-    return given(policy, [(turns, "good"), (turns, "bad"), (turns, "gd")], config)
+    return given(policy, [(turns, Answer(text)) for text in ("good", "bad", "gd")], config)
 
 
 @pytest.fixture
