@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hitl_chat.reading import Shown
 from training.doubt import Doubt, NoDoubt, load
+from training.prompts import OWN_END, Answer
 
 log = logging.getLogger(__name__)
 
@@ -52,8 +53,8 @@ class Asking:
                 return True
             if len(asked) >= self._budget or not set(asked).isdisjoint(answers[-EVERY:]):
                 return False
-            doubt = self._newest()
-            if doubt is None or doubt.spread(last.given) <= doubt.disputed:
+            doubt, given = self._newest(), Answer(last.given, last.stop_reason in OWN_END)
+            if doubt is None or doubt.spread(given) <= doubt.disputed:
                 return False
             self._asked[conversation] = [*asked, last.message]
             self._asked.move_to_end(conversation)

@@ -18,6 +18,7 @@ from safetensors import SafetensorError, safe_open
 from tokenizers import Tokenizer
 
 from training.form import FORMS, measure
+from training.prompts import Answer
 
 KEPT = "kept"
 """Name of a head's metadata, in JSON."""
@@ -41,15 +42,18 @@ class Doubt:
     bias_K: Array
     tokenizer: Tokenizer
     end: int
-    """The token that ends an answer; its end is part of what is scored."""
+    """The token that ends an answer; its own end is part of what is scored."""
     most: int
     """Tokens of an answer that training looks at."""
     disputed: float
     """The spread above which an answer is among the quarter that members differ most about."""
 
-    def spread(self, text: str) -> float:
+    def spread(self, answer: Answer) -> float:
         """Return the standard deviation of the members' scores of an answer."""
-        ids = [*self.tokenizer.encode(text, add_special_tokens=False).ids, self.end][: self.most]
+        text, end = answer.text, [self.end] if answer.ended else []
+        ids = [*self.tokenizer.encode(text, add_special_tokens=False).ids, *end][: self.most]
+        if not ids:
+            return 0.0
         if len(ids) == self.most:  # it may have been cut, and markup with it
             text = self.tokenizer.decode(ids)
         mean_I, scale_I = self.form_I

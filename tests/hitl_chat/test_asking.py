@@ -18,6 +18,7 @@ from tests.tiny import draw_head, keep_head
 from training import heads
 from training.doubt import load
 from training.policy import load_base
+from training.prompts import Answer
 
 pytestmark = on_sqlite
 
@@ -47,13 +48,24 @@ def test_a_disputed_answer_is_asked_about_and_a_sure_one_is_not(
     learned: Home, tiny_model: Path
 ) -> None:
     texts = ["Yes.", "你好 🙂, and so on", "- **one**\n- two"]
-    spreads = sorted((load(learned.head).spread(text), text) for text in texts)
+    spreads = sorted((load(learned.head).spread(Answer(text)), text) for text in texts)
     base = load_base(str(tiny_model), learned)
     head, middle = draw_head(base), spreads[1][0]
     reading = heads.Reading(base.name, 1, 64, 64, 8)
     heads.keep(learned.head, head, reading, heads.words(head, base, disputed=middle))
     asking = Asking(learned.head, 2)
     assert [asking.asks(text, [answer(0, text)]) for _, text in spreads] == [False, False, True]
+
+
+def test_an_answer_that_was_cut_is_judged_without_an_end(learned: Home, tiny_model: Path) -> None:
+    spreads = [load(learned.head).spread(Answer("Yes.", ended)) for ended in (True, False)]
+    base, middle = load_base(str(tiny_model), learned), sum(spreads) / 2
+    reading = heads.Reading(base.name, 1, 64, 64, 8)
+    heads.keep(learned.head, draw_head(base), reading, heads.words(draw_head(base), base, middle))
+    asking = Asking(learned.head, 2)
+    asked = [asking.asks(end, [answer(0, "Yes.", stop_reason=end)]) for end in ("eos", "length")]
+    assert asked == [spread > middle for spread in spreads]
+    assert sum(asked) == 1
 
 
 def test_the_budget_holds_and_nobody_is_pestered(learned: Home) -> None:

@@ -22,6 +22,7 @@ TEXTS = [
     "你好 🙂, and so on",
     "far more than sixteen tokens **of it**",
 ]
+SAID = [Answer(text, ended) for text in TEXTS for ended in (True, False)]
 MOST = 16
 DISPUTED = 0.125
 
@@ -35,7 +36,7 @@ def head(base: Base) -> RewardHead:
 def answers(policy: Policy, config: TrainingConfig) -> Answers:
     longer = TrainingConfig(lora_layers=config.lora_layers, max_answer=MOST)
     return given(
-        policy, [([{"role": "user", "content": "why?"}], Answer(text)) for text in TEXTS], longer
+        policy, [([{"role": "user", "content": "why?"}], answer) for answer in SAID], longer
     )
 
 
@@ -50,10 +51,14 @@ def test_the_spread_in_numpy_is_the_one_in_torch(
     file: Path, head: RewardHead, answers: Answers
 ) -> None:
     doubt = load(file)
-    found = torch.tensor([doubt.spread(text) for text in TEXTS])
+    found = torch.tensor([doubt.spread(answer) for answer in SAID])
     assert torch.allclose(found, spread_by_words(head, answers.features_BF), atol=1e-3)
     assert found.max() - found.min() > 0.01  # else anything would be close
     assert (doubt.disputed, doubt.most) == (DISPUTED, MOST)
+
+
+def test_what_broke_off_before_its_first_word_leaves_no_doubt(file: Path) -> None:
+    assert load(file).spread(Answer("", ended=False)) == 0.0
 
 
 def test_by_words_is_all_there_is_to_say_where_hidden_states_are_worth_nothing(
