@@ -19,7 +19,8 @@ WORDED = ("thank", "complain", "rephrase", "resend")
 """What the next message comes to."""
 EVENTS = ("copy", "snippet", "regenerate", "undo", "stop", *WORDED)
 DWELL = "dwell"
-ENDED = ("eos", "length")
+UNBROKEN = ("eos", "length")
+"""Stop reasons of answers that neither their person nor a fault broke off."""
 WHOLE = 0.5
 """Share of an answer's characters from which on copying is a copy, not a snippet."""
 CLIP = 2.0
@@ -58,7 +59,7 @@ def gestures(transcript: Transcript) -> Iterator[Gestures]:
     ratings, spoken = transcript.ratings(), _spoken(transcript)
     for answer in transcript.answers():
         done = signals[answer.id]
-        if done and answer.stop_reason in (*ENDED, "stop"):
+        if done and answer.stop_reason in (*UNBROKEN, "stop"):
             yield Gestures(
                 message=answer.id,
                 question=answer.parent_id or answer.id,
@@ -78,7 +79,7 @@ def regenerated(transcript: Transcript) -> Iterator[tuple[Message, Message]]:
     parents = {m.parent_id for m in transcript.messages.values()}
     for mid in sorted({s.message_id for s in transcript.signals if s.kind == "regenerate"}):
         old = transcript.messages[mid]
-        if ratings.get(mid, -1) > 0 or old.stop_reason not in ENDED:
+        if ratings.get(mid, -1) > 0 or old.stop_reason not in UNBROKEN:
             continue  # liked all the same, or asked again because it broke off
         later = [d for d in transcript.drafts(old) if d.created_at > old.created_at]
         kept = [d for d in later if d.id in parents]
@@ -137,7 +138,7 @@ def _events(answer: Message, done: Sequence[Signal]) -> Iterator[str]:
         if signal.kind == "copy":
             whole = (signal.amount or 0.0) >= WHOLE * len(answer.text)
             yield "copy" if whole else "snippet"
-        elif signal.kind == "regenerate" and answer.stop_reason in ENDED:
+        elif signal.kind == "regenerate" and answer.stop_reason in UNBROKEN:
             yield "regenerate"
         elif signal.kind in ("stop", *WORDED) or (signal.kind == "undo" and not resent):
             yield signal.kind
