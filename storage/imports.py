@@ -117,6 +117,7 @@ def _say(tree: "_Tree", said: Said) -> int:
     for turn in said.turns:
         parent = tree.message(parent, turn["role"], turn["content"])
     answer = tree.message(parent, "assistant", said.answer)
+    answer.stop_reason = said.stop_reason or answer.stop_reason
     new = 0
     for opinion, text in said.opinions:
         other = tree.message(parent, "assistant", text) if text else None

@@ -17,6 +17,8 @@ from storage.models import Feedback
 from storage.saying import new_choice, new_edit, new_rating, new_scores
 from storage.transcripts import Turn
 
+STOP_REASONS = ("eos", "length", "stop", "closed", "error")
+
 
 @dataclass(frozen=True)
 class Said:
@@ -25,6 +27,7 @@ class Said:
     turns: list[Turn]
     answer: str
     opinions: list[tuple[Feedback, str]]
+    stop_reason: str = ""  # empty where the file doesn't tell
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,9 @@ def _from_export(row: dict[str, Any]) -> Said:
     drafts = {draft["message"]: _text(draft["answer"]) for draft in row["drafts"]}
     found = [(_opinion(said), drafts.get(said["other"], "")) for said in row["feedback"]]
     opinions = [(opinion, other) for opinion, other in found if opinion]
-    return Said(_turns(row["prompt"]), _text(row["answer"]), opinions)
+    told = row.get("stop_reason")
+    stop_reason = told if told in STOP_REASONS else ""
+    return Said(_turns(row["prompt"]), _text(row["answer"]), opinions, stop_reason)
 
 
 def _opinion(said: dict[str, Any]) -> Feedback | None:

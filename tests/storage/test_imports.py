@@ -81,6 +81,22 @@ def test_our_own_export_comes_back_as_the_same_training_data(
     elsewhere.close()
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"), [("stop", "stop"), ("length", "length"), ("", "eos"), ("?" * 99, "eos")]
+)
+def test_an_answer_comes_back_with_how_it_ended(
+    told: str, kept: str, elsewhere: Database, tmp_path: Path
+) -> None:
+    row = exported({"kind": "rating", "value": 1}, stop_reason=told)
+    draft = exported(answer="Hallo") | {"drafts": [{"message": "m", "answer": "Hello"}]}
+    draft["feedback"] = [{"kind": "choice", "verdict": "better", "other": "m"}]
+    store(elsewhere, read(written(tmp_path / "own.jsonl", draft, row)))
+    with elsewhere.read() as session:
+        [found] = transcripts.read_all(session)
+    assert {a.text: a.stop_reason for a in found.answers()} == {"Hallo": "eos", "Hello": kept}
+    elsewhere.close()
+
+
 def test_a_file_that_comes_twice_is_there_once(elsewhere: Database, tmp_path: Path) -> None:
     rows = [
         {
