@@ -62,7 +62,9 @@ class Loop:
         Why names folders and what libraries say; the owner's page has it.
         """
         told = self.status()
-        cycle = told["cycle"]
+        cycle, running = told["cycle"], told["running"]
+        if running:
+            told["running"] = running | {"detail": _without_why(running["detail"])}
         if cycle and cycle["status"] == "failed":
             told["cycle"] = cycle | {"error": _without_why(cycle["error"])}
         return told | {"problem": _without_why(told["problem"])}

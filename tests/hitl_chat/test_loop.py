@@ -61,6 +61,17 @@ def test_everyone_is_told_what_is_wrong_and_the_owner_also_why(
     assert told.keys() == all_of_it.keys()
 
 
+def test_what_a_running_cycle_stumbled_over_is_for_the_owner(
+    service: Service, database: Database
+) -> None:
+    why = "starting afresh from the base: /data/adapters/v1 has no manifest"
+    cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)).id)
+    database.write(lambda s: cycles.advance(s, cycle, "fit", 0.0, why))
+    running, public = service.loop.status()["running"], service.loop.public()["running"]
+    assert running["detail"] == why
+    assert public["detail"] == "starting afresh from the base"
+
+
 def test_everyone_is_told_why_a_cycle_was_skipped(service: Service, database: Database) -> None:
     cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)).id)
     database.write(lambda s: cycles.close(s, cycle, "skipped", error="Too few: 3 labels."))
