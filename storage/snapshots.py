@@ -74,9 +74,7 @@ def _fetch(home: Home, depot: Depot, file: Path | None) -> bool:
         depot.fetch(wanted, staging)
         if DATABASE in wanted:
             _check(staging / DATABASE)
-        for version in sorted((staging / ADAPTERS).glob("*")):
-            if not (home.adapters / version.name).exists():
-                version.rename(home.adapters / version.name)
+        _move(staging / ADAPTERS, home.adapters)
         if file and DATABASE in wanted:  # last: with it the folder counts as restored
             incoming = file.with_name(f"{file.name}.incoming")
             shutil.move(staging / DATABASE, incoming)  # the database may lie on another disk
@@ -85,6 +83,16 @@ def _fetch(home: Home, depot: Depot, file: Path | None) -> bool:
             incoming.replace(file)
     log.info("Restored %s files of the snapshot.", len(wanted))
     return True
+
+
+def _move(fetched: Path, adapters: Path) -> None:
+    """Put versions in their place: all at once, since without a database here one alone would do."""
+    if fetched.exists() and not any(adapters.iterdir()):
+        fetched.replace(adapters)
+        return
+    for version in fetched.glob("*"):
+        if not (adapters / version.name).exists():
+            version.rename(adapters / version.name)
 
 
 def _check(file: Path) -> None:

@@ -1,5 +1,6 @@
+import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -294,3 +295,29 @@ def test_what_a_server_keeps_is_not_copied(tmp_path: Path, depot: Memory) -> Non
     publish(home)
     Snapshots(home, depot, lambda _: None).look()
     assert set(depot.files) == {f"adapters/{VERSION}/manifest.json"}
+
+
+def test_a_restore_beside_a_server_that_was_killed_begins_anew(
+    tmp_path: Path, depot: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = {"v000001-aaaaaaaa", "v000002-bbbbbbbb"}
+    depot.files = {f"adapters/{version}/manifest.json": b"{}" for version in versions}
+    home = Home(tmp_path / "data", "postgresql://elsewhere/chat")
+    home.prepare()
+    with monkeypatch.context() as until_killed:
+        for name in ("rename", "replace"):
+            until_killed.setattr(Path, name, dying_after_the_first(getattr(Path, name)))
+        with contextlib.suppress(KeyboardInterrupt):
+            restore(home, depot)
+    restore(home, depot)
+    assert {folder.name for folder in home.adapters.iterdir()} == versions
+
+
+def dying_after_the_first(move: Callable[[Path, Path], Path]) -> Callable[[Path, Path], Path]:
+    """Return a move after which the process is killed."""
+
+    def moving(self: Path, target: Path) -> Path:
+        move(self, target)
+        raise KeyboardInterrupt
+
+    return moving
