@@ -9,7 +9,7 @@ Shapes: N answers, F features.
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 from typing import Any
@@ -45,17 +45,28 @@ class FeatureCache:
         self._file = folder / f"{_way(policy, config)}.safetensors"
 
     def features(self, items: Sequence[Item]) -> Tensor:
-        """Return the features of each answer, NF."""
+        """Return the features of each answer, NF, and keep these and no others."""
         if not items:
             return torch.zeros(0, 0)
+        keys, known = [_key(item) for item in items], self._read()
+        found = self._found(dict(zip(keys, items, strict=True)), known)
+        if found.keys() != known.keys():
+            self._write(found)
+        return torch.stack([found[key] for key in keys]).float()
+
+    def glance(self, items: Sequence[Item]) -> Tensor:
+        """Return the same and leave the file as it is, which is the trainer's to write."""
         keys = [_key(item) for item in items]
-        known = self._read()
-        missing = {key: item for key, item in zip(keys, items, strict=True) if key not in known}
-        fresh = self._work_out(list(missing.values()))
-        known |= dict(zip(missing, fresh, strict=True))
-        if missing or len(known) > len(set(keys)):
-            self._write({key: known[key] for key in keys})
-        return torch.stack([known[key] for key in keys]).float()
+        found = self._found(dict(zip(keys, items, strict=True)), self._read())
+        return torch.stack([found[key] for key in keys]).float()
+
+    def _found(
+        self, items: Mapping[bytes, Item], known: Mapping[bytes, Tensor]
+    ) -> dict[bytes, Tensor]:
+        """Return the rows of these answers; those that aren't known are worked out."""
+        missing = [key for key in items if key not in known]
+        fresh = dict(zip(missing, self._work_out([items[key] for key in missing]), strict=True))
+        return {key: fresh[key] if key in fresh else known[key] for key in items}
 
     def _work_out(self, items: list[Item]) -> list[Tensor]:
         rows: list[Tensor] = []

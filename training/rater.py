@@ -32,6 +32,8 @@ from training.personal import adapt
 from training.policy import Policy, load_base, quick_dtype
 from training.targets import Targets, TooLittle
 
+MOST = 4_096
+"""Newest opinions of the others, which tell what they like well enough."""
 LEAST = 0.01
 """A change of a logit that is worth telling."""
 
@@ -43,8 +45,9 @@ def differ(cache: FeatureCache, theirs: Targets, others: Targets, config: Traini
     those that it wasn't moved by. `apart` holds the kinds of tokens that set them apart: by how much
     a usual change moves a logit beyond what it does for others.
     """
+    others = others.newest(MOST)
     inside, outside = items_of(others), items_of(theirs)
-    seen, unseen = cache.features([*inside, *outside]).split([len(inside), len(outside)])
+    seen, unseen = cache.glance([*inside, *outside]).split([len(inside), len(outside)])
     alike = alike_among(theirs.places)
     labels, own = labels_of(others, alike_among(others.places)), labels_of(theirs, alike)
     shared = reward_head.fit(seen, labels, config.reward_caution, units_of(config))

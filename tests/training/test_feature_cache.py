@@ -56,6 +56,18 @@ def test_what_nobody_asks_for_any_more_leaves_the_file(
     assert Counting.read == 3
 
 
+def test_a_glance_reads_the_file_and_leaves_it_as_it_is(
+    policy: Policy, config: TrainingConfig, folder: Path
+) -> None:
+    kept = Counting(folder, policy, config).features(ITEMS[:1])
+    (file,) = folder.iterdir()
+    before = file.read_bytes()
+    found = Counting(folder, policy, config).glance(ITEMS)
+    assert torch.equal(found[0], kept[0])
+    assert Counting.read == 2
+    assert file.read_bytes() == before
+
+
 def test_another_cut_or_another_base_is_another_file(
     policy: Policy, config: TrainingConfig, folder: Path
 ) -> None:
