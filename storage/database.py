@@ -140,7 +140,7 @@ class Database:
     def scrub(self) -> bool:
         """Leave no byte of what was deleted in the file and its log; any other database does itself.
 
-        False if somebody read for so long that the log could not be emptied: try again later.
+        False if others use it so much that this can't be done: try again later.
         """
         if self.file is None:
             return True

@@ -103,7 +103,7 @@ def _clear(database: Database, home: Home, erasure: int) -> None:
     except sqlite.choose_library().Error as error:
         raise TracesLeft(f"the file could not be written anew ({error})") from error
     if not emptied:
-        raise TracesLeft("somebody reads the database for so long that its log stays")
+        raise TracesLeft("the database is used so much that its file or log stays as it is")
 
     def done(s: Session) -> None:
         s.get_one(Erasure, erasure).finished_at = now()

@@ -6,7 +6,9 @@ can lose what was committed, is refused rather than used.
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -59,8 +61,22 @@ MIGRATOR = Role("BEGIN IMMEDIATE", "foreign_keys=OFF", {"poolclass": NullPool})
 """A migration rebuilds tables, which foreign keys would forbid; it checks them before it commits."""
 
 
+BUSY = 5
+"""SQLite's number for a lock that others held for too long."""
+STEP = 64
+"""Pages that are written between two looks."""
+PATIENCE = 200
+"""Looks at whether somebody else has emptied the log."""
+TRIES = 3
+"""To write a file anew; each is spoilt by somebody who writes at one certain moment."""
+
+
 class DatabaseUnusable(RuntimeError):
     """The database can't be opened; shown to whoever starts a process."""
+
+
+class _OvertakenError(Exception):
+    """Somebody stored something that a copy lacks."""
 
 
 def wal_reset_fixed(version: tuple[int, ...]) -> bool:
@@ -133,16 +149,72 @@ def copy(engine: Engine, target: Path) -> None:
 def scrub(engine: Engine) -> bool:
     """Write the file anew, without what deleted rows left between the others, and empty its log.
 
-    False if somebody read for so long that the log could not be emptied.
+    False if others used it so much that it, or its log, stays as it was.
+
+    Zeroing what is deleted is not enough: a row that moves to another page leaves its bytes behind.
+    `VACUUM` has its copy in memory, in the library that is bundled, so this is one of our own: on
+    disk, and then taken back in one transaction. It needs room for the file twice, copy and log.
     """
-    raw = engine.raw_connection()
+    file = Path(engine.url.database or "")
+    with closing(engine.raw_connection()) as target, closing(engine.raw_connection()) as watch:
+        raws = target.driver_connection, watch.driver_connection
+        if not _emptied(raws[0]):  # also, a log that began anew meanwhile would look like a write
+            return False
+        return any(_rewritten(file, *raws) for _ in range(TRIES)) and _emptied(raws[0])
+
+
+def _emptied(raw: Any) -> bool:  # noqa: ANN401 - of either library
+    """Empty the log; False if somebody read for so long that it could not be done."""
+    for _ in range(PATIENCE):
+        busy, pages, _ = raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy or pages >= 0:
+            return not busy
+        time.sleep(0.05)  # somebody else empties it, which SQLite doesn't wait for
+    return False
+
+
+def _rewritten(file: Path, target: Any, watch: Any) -> bool:  # noqa: ANN401 - of either library
+    """Put a compact copy in the place of the file's pages; False if somebody wrote in between.
+
+    Others wait to write while the copy is made. Between its end and taking it back nobody holds the
+    lock, which SQLite can't hand over, so what counts is that nothing was stored until it is held.
+    """
+    copied = file.with_name(f"{file.name}.partial")
+    _remove(copied)  # of a process that was killed
     try:
-        cursor = raw.cursor()
-        cursor.execute("VACUUM")
-        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        outcome = (
-            cursor.fetchone()
-        )  # whether it was in somebody's way, pages in the log, pages done
-        return outcome is not None and not outcome[0]
+        watch.execute("BEGIN IMMEDIATE")
+        seen = _stored(watch)
+        target.execute("VACUUM INTO ?", (str(copied),))
+        watch.execute("ROLLBACK")
+        _take_back(copied, target, lambda: _stored(watch) == seen)
+    except _OvertakenError:
+        return False
     finally:
-        raw.close()
+        _remove(copied)
+    return True
+
+
+def _remove(file: Path) -> None:
+    for ending in ("", *BESIDE):
+        file.with_name(file.name + ending).unlink(missing_ok=True)
+
+
+def _take_back(copied: Path, target: Any, still: Callable[[], bool]) -> None:  # noqa: ANN401
+    """Replace all pages in one transaction, unless a look after it began says otherwise."""
+    library = choose_library()
+
+    def look(status: int, left: int, _pages: int) -> None:
+        if status == BUSY:  # it would be asked again for ever
+            raise library.OperationalError("database is locked")
+        if left and not still():
+            raise _OvertakenError
+
+    with closing(library.connect(copied)) as source:
+        pages = source.execute("PRAGMA page_count").fetchone()[0]
+        # In at least two steps: the first one takes the lock, the last one commits.
+        source.backup(target, pages=max(1, min(STEP, pages // 2)), progress=look)
+
+
+def _stored(raw: Any) -> int:  # noqa: ANN401 - of either library
+    """Return a number that changes when another connection stores something."""
+    return int(raw.execute("PRAGMA data_version").fetchone()[0])

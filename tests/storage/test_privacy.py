@@ -41,7 +41,8 @@ def spread(home: Home, database: Database) -> None:
     for begun in (".snapshot-killed", ".restore-killed"):
         (home.folder / begun).mkdir()
         (home.folder / begun / "feedback.db").write_text(CANARY)
-    (home.folder / "feedback.db.incoming").write_text(CANARY)
+    for half in ("incoming", "partial"):
+        (home.folder / f"feedback.db.{half}").write_text(CANARY)
     home.features.mkdir()
     (home.features / "way.safetensors").write_text(CANARY)
 
