@@ -141,7 +141,7 @@ def _erase(s: Session, erasure: Erasure, *, known: bool) -> None:
     s.add(
         Erasure(
             rater_id=rater,
-            cycles=person.readers(s, rater) if there else erasure.cycles,
+            cycles=person.readers(s, rater),  # this file's own: others may get the same numbers
             created_at=erasure.created_at,
             finished_at=None if there else erasure.finished_at,
         )

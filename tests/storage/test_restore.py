@@ -5,13 +5,16 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
-from storage import backup, consent, conversations, privacy, restore
+from storage import adapters, backup, consent, conversations, cycles, privacy, restore
 from storage.backup import BackupFailed
 from storage.consent import Agreed
 from storage.database import Database
 from storage.home import Home
-from storage.person import everything
+from storage.models import Erasure
+from storage.person import everything, learned
 from storage.restore import StillOpen
 from tests.conftest import on_sqlite
 from tests.storage.people import Person
@@ -43,6 +46,18 @@ def elsewhere(tmp_path: Path) -> Path:
 def texts(home: Home, rater: str) -> set[str]:
     with closing(Database.existing(home)) as database, database.read() as session:
         return {str(row["text"]) for row in everything(session, rater).get("messages", [])}
+
+
+def trained(database: Database, version: str) -> int:
+    """Let a cycle publish a version; returns its number."""
+
+    def work(s: Session) -> int:
+        cycle = cycles.open_cycle(s, 1)
+        cycles.close(s, cycle.id, "promoted", version=version)
+        adapters.add(s, version, "base", "tiny", cycle.id)
+        return cycle.id
+
+    return database.write(work)
 
 
 def test_a_restored_backup_is_what_it_was_and_what_came_later_lies_beside(
@@ -84,6 +99,23 @@ def test_who_was_erased_does_not_come_back_with_an_old_backup(
     restore.restore(home, elsewhere)
     assert holding(home) == []
     assert texts(home, other.id) == {"I stay", "Yes"}
+
+
+def test_an_older_backup_does_not_blame_its_own_later_versions_on_who_was_erased(
+    home: Home, database: Database, person: Person, elsewhere: Path
+) -> None:
+    backup.make(database, home, elsewhere)
+    gone = Person(database)
+    gone.rate(gone.ask("Hi", "Hello")[0], 1)
+    first = trained(database, "v1")
+    assert privacy.erase(database, home, gone.id) == ["v1"]
+    database.close()
+    restore.restore(home, elsewhere)
+    with closing(Database.existing(home)) as restored:
+        assert trained(restored, "v2") == first  # the number was free again
+        with restored.read() as session:
+            erasure = session.scalars(select(Erasure)).one()
+            assert learned(session, erasure.cycles) == []
 
 
 def test_what_people_agreed_to_since_the_backup_holds(
