@@ -120,10 +120,12 @@ def _erase_in(file: Path, rater: str, *, known: bool) -> None:
     try:
         with Session(engine) as s, s.begin():
             person.delete_rows(s, rater, known=known)
-        sqlite.scrub(engine)
+        cleared = sqlite.scrub(engine)
     except (DBAPIError, sqlite.choose_library().Error) as error:
         why = error.orig if isinstance(error, DBAPIError) else error
         raise TracesLeft(f"{file} can't be cleared ({why}); delete it") from error
+    if not cleared:
+        raise TracesLeft(f"{file} can't be cleared (it is in use)")
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

@@ -1,9 +1,10 @@
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 
-from storage import backup, export, feedback, privacy
+from storage import backup, export, feedback, privacy, sqlite
 from storage.database import Database
 from storage.home import Home
 from storage.person import everything
@@ -92,6 +93,22 @@ def test_an_erasure_that_was_cut_short_is_finished_later(
     privacy.finish(database, home)
     assert holding(home) == []
     privacy.finish(database, home)  # nothing is left to do
+
+
+@on_sqlite
+def test_an_erasure_is_not_finished_while_somebody_reads_a_backup(
+    home: Home, database: Database, person: Person
+) -> None:
+    talk(person, turns=2)
+    copy = backup.make(database, home)
+    with closing(sqlite.choose_library().connect(copy, isolation_level=None)) as reader:
+        reader.execute("PRAGMA journal_mode=WAL")
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM messages").fetchall()
+        with pytest.raises(TracesLeft, match=r"\.db can't be cleared .*in use"):
+            privacy.erase(database, home, person.id)
+    privacy.finish(database, home)
+    assert holding(home) == []
 
 
 def test_nobody_is_erased_by_a_number_that_nobody_has(
