@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -45,7 +46,7 @@ def differ(cache: FeatureCache, theirs: Targets, others: Targets, config: Traini
     those that it wasn't moved by. `apart` holds the kinds of tokens that set them apart: by how much
     a usual change moves a logit beyond what it does for others.
     """
-    others = others.newest(MOST)
+    others, theirs = others.newest(MOST), replace(theirs, rated=theirs.said)
     inside, outside = items_of(others), items_of(theirs)
     seen, unseen = cache.glance([*inside, *outside]).split([len(inside), len(outside)])
     alike = alike_among(theirs.places)
