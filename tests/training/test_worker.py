@@ -69,7 +69,7 @@ def once(env: dict[str, str], *args: str) -> tuple[int, str, str]:
 def wait_for(process: subprocess.Popen[str], database: Database, phase: str) -> None:
     """Wait until the running cycle is in `phase`, or past it, or over."""
     order = ("mark", *PHASES, "done")
-    for _ in range(6000):
+    for _ in range(20_000):  # some minutes where much else runs
         with database.read() as session:
             row = cycles.running(session)
         if row and order.index(row.phase) >= order.index(phase):
