@@ -6,8 +6,8 @@ python -m benchmarks.learning --train-every 32 --ratings 32,64,96,128 --updates 
 
 Each point is one whole run of `benchmarks.simulate`, from an empty data folder to what the gate let
 through: a refused candidate leaves the base, which wins half. With `--train-every` it trains on the
-way, as the product does, and one run has all the points of its curve. Lines are kept in `--out`; what
-is in it already isn't run again, so a run that was cut off goes on. Knows no model.
+way, as the product does, and one run has all the points of its curve. Lines are kept in `--out` as they
+come; what is in it already isn't run again, so a night that was cut off goes on. Knows no model.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from pathlib import Path
@@ -97,10 +97,10 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
         if point in done:  # on the way to another
             continue
         sys.stderr.write(f"{number} of {len(missing)}: {point}\n")
-        results = _run(point, env)
-        done |= {result.point: result for result in results}
-        with options.out.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(asdict(result)) + "\n" for result in results)
+        for result in _run(point, env):
+            done[result.point] = result
+            with options.out.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(result)) + "\n")
     results = [done[point] for point in wanted]
     sys.stdout.write(table(results))
     if options.plot:
@@ -157,8 +157,8 @@ def _points(options: argparse.Namespace, chosen: str) -> Iterator[Point]:
         yield Point(taste, number, seed, update, *shared)
 
 
-def _run(point: Point, env: Mapping[str, str]) -> list[Result]:
-    """Simulate one run in a process of its own."""
+def _run(point: Point, env: Mapping[str, str]) -> Iterator[Result]:
+    """Simulate one run in a process of its own; yields a result after each of its cycles."""
     command = [
         sys.executable, "-m", "benchmarks.simulate",
         "--rater", f"benchmarks/tastes.py:{point.taste}",
@@ -169,20 +169,23 @@ def _run(point: Point, env: Mapping[str, str]) -> list[Result]:
         "--best-of", str(BEST_OF if point.update == "ppo" else 1),
         *point.mix.split(),
     ]  # fmt: skip
-    done = subprocess.run(  # noqa: S603 - our own interpreter and module
+    with subprocess.Popen(  # noqa: S603 - our own interpreter and module
         command,
         env={**env, "HITL_UPDATE": point.update},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        check=True,
-    )
-    return results_of(point, [json.loads(line) for line in done.stdout.splitlines()])
+    ) as running:
+        yield from results_of(point, running.stdout or ())
+    if running.returncode:
+        raise subprocess.CalledProcessError(running.returncode, command)
 
 
-def results_of(point: Point, lines: Sequence[dict[str, Any]]) -> list[Result]:
-    """Read what `benchmarks.simulate` printed: a result for each cycle."""
-    return [_result(point, line) for line in lines if "win_rate" in line]
+def results_of(point: Point, lines: Iterable[str]) -> Iterator[Result]:
+    """Read what `benchmarks.simulate` prints: a result for each cycle."""
+    for values in map(json.loads, lines):
+        if "win_rate" in values:
+            yield _result(point, values)
 
 
 def _result(point: Point, line: dict[str, Any]) -> Result:

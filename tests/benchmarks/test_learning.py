@@ -27,6 +27,7 @@ LINES = [
         "verdict": None, "best_of": {"score": 0.3, "win_rate": 0.7},
     },
 ]  # fmt: skip
+PRINTED = [json.dumps(line) for line in LINES]
 
 
 def made(win_rate: float, ratings: int = 32, update: str = "ppo", seed: int = 0) -> Result:
@@ -36,7 +37,7 @@ def made(win_rate: float, ratings: int = 32, update: str = "ppo", seed: int = 0)
 
 
 def test_a_run_has_a_result_for_each_of_its_cycles() -> None:
-    first, last = results_of(Point("warm", 64, 0, "ppo", every=32), LINES)
+    first, last = results_of(Point("warm", 64, 0, "ppo", every=32), PRINTED)
     assert first.point == Point("warm", 32, 0, "ppo", every=32)
     assert (first.win_rate, first.promoted, first.seconds) == (0.9, True, 200.5)
     assert first.surprise == 1.02
@@ -44,8 +45,15 @@ def test_a_run_has_a_result_for_each_of_its_cycles() -> None:
     assert last.best_of == 0.7
 
 
+def test_a_run_that_breaks_off_has_told_the_cycles_before() -> None:
+    results = results_of(Point("warm", 64, 0, "ppo", every=32), [*PRINTED[:4], "Traceback"])
+    assert next(results).win_rate == 0.9
+    with pytest.raises(json.JSONDecodeError):
+        next(results)
+
+
 def test_a_cycle_that_was_skipped_has_no_figures() -> None:
-    _, last = results_of(Point("warm", 64, 0, "dpo", every=32), LINES)
+    _, last = results_of(Point("warm", 64, 0, "dpo", every=32), PRINTED)
     assert not last.promoted
     assert last.kl is None
 
