@@ -63,6 +63,18 @@ def test_a_person_sees_downloads_and_erases_their_data(page: Page, server: Serve
     expect(page.locator("#mine")).to_contain_text("Nothing is stored of you yet")
 
 
+@pytest.mark.parametrize("width", [320, 360, 484])
+def test_the_panel_is_wholly_on_a_narrow_screen(page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    ask(page, "Hi")
+    answered(page)
+    open_mine(page)
+    box = page.locator("#mine > div").bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= width
+
+
 def test_what_a_person_agrees_to_stays_switched_so(page: Page) -> None:
     ask(page, "Hi")
     answered(page)
