@@ -18,7 +18,7 @@
       this.copier = tool('copy', 'Copy', () => this.copy());
       this.beside = tool('beside', 'Compare with another draft', () => this.toggle(this.beside, () => window.hitlBeside.compare(this)));
       this.again = tool('again', 'Regenerate', () => this.redo());
-      this.undo = tool('undo', 'Undo: take the question back', () => trigger('undo', {}));
+      this.undo = tool('undo', 'Undo: take the question back', () => this.takeBack());
       this.more = tool('more', 'More', () => this.tell('', false, this.note.hidden));
       this.back = tool('back', 'Draft before', () => this.pick(-1, 'back'));
       this.next = tool('next', 'Draft after', () => this.pick(1, 'next'));
@@ -72,6 +72,7 @@
 
     call(name, ...data) { return call(name, keys.token, this.id, ...data); }
     choose(...verdict) { return call('choose', keys.token, ...verdict); }
+    takeBack() { document.querySelector('#box:not(#chat *) textarea').focus(); trigger('undo', {}); }
     redo() { redone = this.el; trigger('submit', { message: this.id }); }
     reread(shown = this.id) {                  // what takes this one's place has what was told here, and the focus
       if (this.last && shown !== this.id) refocus = { message: shown, name: 'beside', line: this.said.textContent };

@@ -6,7 +6,7 @@
   const SAID = { edit: 'what you wanted instead', choice: 'which draft is better', scores: 'scores' };
 
   const column = (title, text) =>
-    make('section', {}, make('h3', {}, title), make('p', {}, text));
+    make('section', { tabIndex: 0, ariaLabel: title }, make('h3', {}, title), make('p', {}, text));
   function panel(bar, label, options) {
     const body = make('div', { cls: 'beside', role: 'status' });
     const el = make('div', { cls: 'editor', role: 'group', label: say(label) }, body);

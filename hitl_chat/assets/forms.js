@@ -12,10 +12,14 @@
     const ends = make('div', { cls: 'ends' }, button);
     const el = make('form', { cls }, ...parts, wrong, ends);
     el.setAttribute('aria-label', say(label));
-    el.send = async work => {
-      button.disabled = true;
+    let sending = false;
+    el.send = async work => {          // a disabled button would drop the focus
+      if (sending) return;
+      sending = true;
+      button.ariaDisabled = 'true';
       try { await work(); } catch (error) {
-        button.disabled = false;
+        sending = false;
+        button.ariaDisabled = 'false';
         wrong.hidden = false;
         wrong.textContent = say('Not saved. {why}', { why: error.message });
       }
@@ -107,7 +111,7 @@
 
   function editor(bar) {
     const area = make('textarea', { value: bar.kept ?? bar.text, label: say('The answer you wanted') });
-    const diff = make('p', { cls: 'diff', role: 'group', label: say('Your changes') });
+    const diff = make('p', { cls: 'diff', role: 'group', tabIndex: 0, label: say('Your changes') });
     const original = bar.facts.given ?? bar.text;
     let planned = 0;
     const compare = () => {

@@ -154,6 +154,15 @@ def test_undo_gives_the_question_back(page: Page) -> None:
     expect(page.locator("#box textarea")).to_have_value("the second")
 
 
+def test_undo_puts_the_focus_where_the_question_comes_back(page: Page) -> None:
+    ask(page, "take me back")
+    answered(page)
+    page.get_by_role("button", name="Undo").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#box textarea")).to_have_value("take me back")
+    expect(page.locator("#box textarea")).to_be_focused()
+
+
 def test_undo_leaves_alone_what_is_being_typed(page: Page) -> None:
     ask(page, "the first")
     answered(page)

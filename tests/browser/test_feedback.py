@@ -122,6 +122,50 @@ def test_a_rating_is_followed_to_its_cycle(page: Page, database: Database) -> No
     picture(page, "trace")
 
 
+def test_what_scrolls_by_itself_is_reached_by_keyboard(browser: Browser, server: Server) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 260}, bypass_csp=True)
+    page = context.new_page()
+    page.goto(server.url)
+    ready(page)
+    ask(page, "a few words that make some lines in a narrow column")
+    answered(page)
+    page.get_by_role("button", name="Edit this answer").click()
+    page.get_by_label("The answer you wanted").fill("Something else" + 9 * "\n" + "below")
+    expect(page.locator(".diff ins").first).to_be_visible()
+    assert grave(page) == []
+    page.get_by_role("button", name="Compare with another draft").click()
+    expect(page.locator(".pair section")).to_have_count(2)
+    assert grave(page) == []
+    page.get_by_role("region", name="A", exact=True).focus()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("region", name="B", exact=True)).to_be_focused()
+    context.close()
+
+
+def test_saving_by_keyboard_gives_the_focus_back_to_what_opened_the_form(page: Page) -> None:
+    ask(page, "by keyboard")
+    answered(page)
+    page.get_by_role("button", name="Bad answer").click()
+    why = page.get_by_role("button", name="Say what was wrong")
+    why.click()
+    page.get_by_role("button", name="Save", exact=True).focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Thanks, noted.")).to_be_visible()
+    expect(why).to_be_focused()
+
+
+def test_a_form_is_sent_once_however_often_its_button_is_pressed(
+    page: Page, server: Server
+) -> None:
+    ask(page, "press twice")
+    answered(page)
+    more(page, "Score it")
+    page.get_by_role("group", name="natural").get_by_label("4").check()
+    page.get_by_role("button", name="Save scores").dblclick()
+    expect(page.get_by_text("Thanks, noted.")).to_be_visible()
+    assert len(stored(server, Feedback, ident(page))) == 1
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_on_the_page_is_a_grave_barrier(
     browser: Browser, server: Server, scheme: str
