@@ -168,6 +168,7 @@
     link('Show earlier messages', () => { all = true; trigger('select', { all }); }));
   function place() {
     planned = 0;
+    translate();                               // Gradio draws the hint anew each time the chat is empty
     const named = [...document.querySelectorAll('#chat .message-row')], shown = new Map();
     const rows = named.filter(row => !row.parentElement.closest('.message-row'));   // markup in a message is named as it likes
     const log = document.querySelector('#chat .bubble-wrap');
@@ -212,9 +213,10 @@
     }
   }
   function translate() {                       // what the server wrote into the page
-    const button = document.querySelector('#new'), area = document.querySelector('#box textarea');
+    const button = document.querySelector('#new'), mine = document.querySelector('#mine summary'), area = document.querySelector('#box textarea');
     const hint = document.querySelector('#chat .placeholder-content, #chat .placeholder');
-    for (const el of [button, hint && (hint.querySelector('p') || hint)]) {
+    const name = document.querySelector('#box:not(#chat *) [data-testid=block-info]');
+    for (const el of [button, mine, name, hint && (hint.querySelector('p') || hint)]) {
       if (el && say(el.textContent.trim()) !== el.textContent.trim()) el.textContent = say(el.textContent.trim());
     }
     if (area) area.placeholder = say(area.placeholder);

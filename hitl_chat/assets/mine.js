@@ -96,5 +96,5 @@
     const open = event.key === 'Escape' && document.querySelector('#mine[open]');
     if (open) { open.open = false; open.querySelector('summary').focus(); }
   });
-  window.hitlMine = { init(keys) { token = keys.token; account = Boolean(keys.account); const name = document.querySelector('#mine summary'); if (name) name.textContent = say('Your data'); } };
+  window.hitlMine = { init(keys) { token = keys.token; account = Boolean(keys.account); } };
 })();
