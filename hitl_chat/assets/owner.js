@@ -46,7 +46,11 @@
     'rolled back by itself from {v}: {a} of {n} liked, {~against}': '自动从 {v} 退回:{n} 条中 {a} 条喜欢,{against}', 'against {a} of {n} for {v}': '相比之下 {v} 为 {n} 条中 {a} 条',
     'against half expected of {v}, which nobody rated': '而没有人评价过的 {v} 按一半预期', 'no sure sign that it is liked less': '没有更不受喜欢的可靠迹象',
     '{odds} to 1 that it is liked less ({sure} to 1 decides)': '更不受喜欢的几率为 {odds} 比 1({sure} 比 1 即可判定)', '{odds} to 1 that it is liked more ({sure} to 1 decides)': '更受喜欢的几率为 {odds} 比 1({sure} 比 1 即可判定)',
-    'Nothing changed': '没有改变', 'Choose a version first.': '请先选择一个版本。', "Version '{v}' serves already.": '版本 {v} 已经在服务。', 'The base model serves; there is nothing before it to roll back to.': '正在服务的是基础模型,之前没有可退回的版本。',
+    "Version '{v}' has no folder any more. Name another one.": '版本 {v} 的文件夹已不存在,请选择另一个。',
+    'Version {v} was refused, {s} keeps serving: {why}': '版本 {v} 被拒绝;{s} 继续服务:{why}', 'Version {v} waits, {s} keeps serving: {why}': '版本 {v} 在等待;{s} 继续服务:{why}',
+    'No snapshot could be stored; a restart would lose data: {why}': '快照没能保存;重启会丢失数据:{why}', 'Snapshots from before an erasure could not be deleted; they still hold who was erased: {why}': '删除之前的快照没能清除;其中还有已删除的人:{why}',
+    'Not saved: {why}. Try again shortly.': '没有保存:{why}。请稍后再试。', 'The reason has {n} characters; the limit is {most}.': '理由有 {n} 个字符,上限是 {most}。',
+    'Warning': '提示', 'Info': '提示', 'Error': '出错', 'Nothing changed': '没有改变', 'Choose a version first.': '请先选择一个版本。', "Version '{v}' serves already.": '版本 {v} 已经在服务。', 'The base model serves; there is nothing before it to roll back to.': '正在服务的是基础模型,之前没有可退回的版本。',
 
     'Search words': '搜索词', 'Show': '显示', 'everything': '全部', 'disliked': '不喜欢', 'liked': '喜欢', 'with a comment': '有评论', 'excluded': '已排除',
     'Answers, newest first': '回答,最新的在前', 'Answers: nothing like that was found': '回答:没有找到', 'Newest': '最新', 'Older': '更早', 'There are no older ones.': '没有更早的了。',
@@ -114,6 +118,8 @@
   function say(text) {
     if (!/[a-z]/i.test(text)) return text;
     if (ZH[text]) return ZH[text];
+    const reasons = text.split(/(?<=\.); /); // each by itself: most have a semicolon of their own
+    if (reasons.length > 1) return reasons.map(say).join(';').replaceAll('。;', '。');
     for (const between of ['; ', /(?<=\.) (?=[A-Z])/, ', ']) {
       const parts = text.split(between);
       const said = parts.map((part) => (parts.length > 1 ? say(part) : part));

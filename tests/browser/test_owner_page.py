@@ -215,12 +215,18 @@ def test_a_chinese_browser_gets_a_chinese_page(browser: Browser, owned: Server) 
     for name, there in IN_CHINESE.items():
         page.get_by_role("tab", name=name, exact=True).click()
         expect(page.locator(there).first).to_be_visible()
+        if name == "训练":  # two reasons on one line
+            told = "丢失的常识题:<b>Which animal barks?</b>。不同的二元词组为 0.61x;至少 0.9。"
+            expect(page.locator("#cycles")).to_contain_text(told)
         if name == "审阅":
             page.locator("#queue label").first.click()
             expect(page.locator("#context")).to_contain_text("评价记录")
             expect(page.locator("#context .judged p")).to_have_text(
                 "Nothing yet."
             )  # as it was said
+            page.get_by_label("排除的理由").fill("x" * 3_000)
+            page.get_by_role("button", name="排除", exact=True).click()
+            expect(page.get_by_text("理由有 3,000 个字符")).to_be_visible()
         assert english(page) == []
     expect(page.get_by_label("数据集")).to_have_value(re.compile("^trl-preference:.*奖励训练器$"))
     page.get_by_label("数据集").click()
