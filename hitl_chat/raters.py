@@ -41,9 +41,9 @@ class Raters:
         self._looking.tick(self._differs, self._rater, shown, **READ)
         self._rater.input(lambda: ("", gr.Timer(active=False)), None, shown, **READ)
 
-    def load(self, event: Any, **options: Any) -> None:  # noqa: ANN401 - a Gradio listener
+    def load(self, event: Any) -> None:  # noqa: ANN401 - a Gradio listener
         """Show who rates, at this event."""
-        event(self._who, None, [self._table, self._rater, self._bias], **options)
+        event(self._who, None, [self._table, self._rater, self._bias], **READ)
 
     def _who(self) -> tuple[str, Any, str]:
         with self._database.read() as session:

@@ -203,6 +203,12 @@ def test_every_tab_fits_and_axe_finds_nothing_grave(
     context.close()
 
 
+def test_no_panel_dims_while_it_is_read_and_none_is_an_endpoint(page: Page) -> None:
+    events = page.evaluate("window.gradio_config.dependencies")
+    asking = [event for event in events if event["backend_fn"]]
+    assert {(e["show_progress"], e["api_visibility"]) for e in asking} == {("hidden", "private")}
+
+
 def test_a_chinese_browser_gets_a_chinese_page(browser: Browser, owned: Server) -> None:
     context = browser.new_context(locale="zh-CN", viewport={"width": 1440, "height": 1000})
     page = context.new_page()
