@@ -137,7 +137,7 @@ def together(samples: Sequence[Sample]) -> Sample:
 def judge(candidate: Sample, yardstick: Yardstick, config: TrainingConfig) -> Verdict:
     """Compare samples of the same prompts. Every bound that is left is a reason to refuse."""
     served = yardstick.served
-    won = wins(candidate.scores, served.scores)
+    won = wins(candidate.scores, served.scores, candidate.asked)
     share, surely = mean(won), surely_won(won, candidate.asked)
     gain = candidate.score - served.score
     better = Check(

@@ -12,16 +12,27 @@ FEWEST = 3
 TINY = 1e-12
 
 
-def wins(candidate: Sequence[float], served: Sequence[float]) -> list[float]:
-    """Return for each answer whether the candidate's scores higher: 1 or 0, and half for a tie."""
-    return [(c > s) + 0.5 * (c == s) for c, s in zip(candidate, served, strict=True)]
+def wins(candidate: Sequence[float], served: Sequence[float], asked: Sequence[int]) -> list[float]:
+    """Return for each answer the share of the served version's to that question that it beats.
+
+    Ties count half. Beside all of them instead of one by its side, as few answers tell more
+    (Mann and Whitney 1947, Annals of Mathematical Statistics 18:50).
+    """
+    by_question: dict[int, list[float]] = defaultdict(list)
+    for score, question in zip(served, asked, strict=True):
+        by_question[question].append(score)
+    return [
+        mean((own > other) + 0.5 * (own == other) for other in by_question[question])
+        for own, question in zip(candidate, asked, strict=True)
+    ]
 
 
 def surely_won(won: Sequence[float], asked: Sequence[int]) -> float:
     """Return the lower end of the 90% interval of a share of wins, over questions.
 
     As many independent answers would tell as much as have the share's variance over questions
-    (Korn and Graubard 1998, Survey Methodology 24:193), with Student's t for few questions.
+    (Korn and Graubard 1998, Survey Methodology 24:193), with Student's t for few questions. Where
+    questions don't differ those are more than the answers, each of which is held beside several.
     """
     share, number = mean(won), len(set(asked))
     if number < FEWEST:
@@ -33,7 +44,9 @@ def surely_won(won: Sequence[float], asked: Sequence[int]) -> float:
     worth = share * (1 - share) / max(variance, TINY)
     if share in (0, 1):  # then nothing tells how far questions differ
         worth = number
-    return lower_bound(share, min(worth, len(won)) * (Z / student(number - 1)) ** 2)
+    each = len(won) / number
+    most = len(won) * 3 * each / (2 * each + 1)  # the variance of Mann and Whitney's U
+    return lower_bound(share, min(worth, most) * (Z / student(number - 1)) ** 2)
 
 
 def student(freedom: int) -> float:
