@@ -64,7 +64,7 @@
   }
   function draw(mine) {
     const { conversations = 0, messages = 0, feedback = 0, signals = 0 } = mine.stored;
-    const counts = say('Stored of you: {conversations} conversations, {messages} messages, {feedback} ratings and edits, {signals} traces of reading.',
+    const counts = say('Stored of you: conversations {conversations}, messages {messages}, ratings and edits {feedback}, traces of reading {signals}.',
       { conversations, messages, feedback, signals });
     const learned = mine.learned.length
       ? say('Versions that learned from you: {versions}. That can not be taken out of them.', { versions: mine.learned.join(', ') })

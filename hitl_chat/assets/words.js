@@ -69,7 +69,7 @@
     'Let them be published': '允许公开发布', 'On: they may be part of a public data set, without your name.': '打开:可以成为公开数据集的一部分,不含你的名字。',
     'Saved.': '已保存。', 'Erase everything that is stored of you? This can not be undone.': '删除关于你的全部内容?无法恢复。',
     'Erase what is stored, and store nothing from now on?': '删除已保存的内容,并且以后不再保存?',
-    'Stored of you: {conversations} conversations, {messages} messages, {feedback} ratings and edits, {signals} traces of reading.': '关于你保存了:{conversations} 个对话、{messages} 条消息、{feedback} 条评价和修改、{signals} 条阅读痕迹。',
+    'Stored of you: conversations {conversations}, messages {messages}, ratings and edits {feedback}, traces of reading {signals}.': '关于你保存了:{conversations} 个对话、{messages} 条消息、{feedback} 条评价和修改、{signals} 条阅读痕迹。',
     'Versions that learned from you: {versions}. That can not be taken out of them.': '从你这里学习过的版本:{versions}。学到的无法取出。',
     'No version has learned from you so far.': '还没有版本从你这里学习过。', 'Download my data': '下载我的数据', 'Erase me': '删除我',
     'Sign in': '登录', 'Sign in with Hugging Face': '用 Hugging Face 登录', 'Sign out ({name})': '退出({name})',

@@ -47,7 +47,7 @@ def test_a_person_sees_downloads_and_erases_their_data(page: Page, server: Serve
     ask(page, CANARY)
     answered(page)
     open_mine(page)
-    expect(page.locator("#mine")).to_contain_text("1 conversations, 2 messages")
+    expect(page.locator("#mine")).to_contain_text("conversations 1, messages 2,")
     picture(page, "your-data")
     with page.expect_download() as taken:
         page.get_by_text("Download my data").click()
