@@ -46,6 +46,7 @@
           make('button', { type: 'button', cls: 'chip', onclick: () => choose(b, a, 'better') }, say('B is better')),
           make('button', { type: 'button', cls: 'chip', onclick: () => choose(a, b, 'tie') }, say('Tie')),
           make('button', { type: 'button', cls: 'chip', onclick: () => choose(a, b, 'both_bad') }, say('Both bad'))));
+      body.scrollIntoView({ block: 'nearest' });  // it opened with one line
     });
   }
 

@@ -63,6 +63,18 @@ def test_an_edit_shows_what_it_changes_and_can_be_taken_back(page: Page, server:
     expect(page.locator(".bot-row .message")).to_have_text("Echo: two or three words")
 
 
+def test_on_a_phone_two_long_drafts_and_the_choices_are_in_view(page: Page) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    ask(page, "at length, " * 60)
+    answered(page)
+    page.get_by_role("button", name="Compare with another draft").click()
+    for draft in ("A", "B"):
+        expect(page.get_by_role("region", name=draft, exact=True)).to_be_in_viewport()
+    for choice in ("A is better", "B is better", "Tie", "Both bad"):
+        expect(page.get_by_role("button", name=choice)).to_be_in_viewport(ratio=1)
+    picture(page, "compare-360")
+
+
 @pytest.mark.parametrize("verdict", ["Tie", "Both bad", "A is better"])
 def test_two_drafts_are_compared_without_their_versions(
     page: Page, server: Server, verdict: str
