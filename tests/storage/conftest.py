@@ -4,6 +4,7 @@ import pytest
 
 from storage.database import Database
 from tests.conftest import either
+from tests.storage.memory import Memory
 from tests.storage.people import Person
 
 
@@ -15,3 +16,8 @@ def address(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def person(database: Database) -> Person:
     return Person(database)
+
+
+@pytest.fixture
+def depot() -> Memory:
+    return Memory()
