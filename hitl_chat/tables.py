@@ -186,16 +186,26 @@ def table(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) ->
 
 
 def grid(title: str, names: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """Return a table alone; `title` is its name for who can't see it."""
-    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in names)
-    body = "".join(f"<tr>{''.join(_cell(value) for value in row)}</tr>" for row in rows)
-    empty = f'<tr><td class="quiet" colspan="{len(names)}">Nothing yet.</td></tr>'
+    """Return a table alone; `title` is its name for who can't see it.
+
+    Its roles are written out, as a phone lays rows out as blocks, and tables lose theirs by that.
+    """
+    head = "".join(f'<th scope="col" role="columnheader">{html.escape(n)}</th>' for n in names)
+    body = "".join(f'<tr role="row">{_cells(names, row)}</tr>' for row in rows)
+    empty = f'<tr role="row"><td class="quiet" role="cell" colspan="{len(names)}">Nothing yet.</td></tr>'
     return (
-        f'<div class="grid" tabindex="0" role="region" aria-label="{html.escape(title)}"><table>'
-        f"<thead><tr>{head}</tr></thead><tbody>{body or empty}</tbody></table></div>"
+        f'<div class="grid" tabindex="0" role="region" aria-label="{html.escape(title)}">'
+        f'<table role="table"><thead role="rowgroup"><tr role="row">{head}</tr></thead>'
+        f'<tbody role="rowgroup">{body or empty}</tbody></table></div>'
     )
 
 
-def _cell(value: object) -> str:
+def _cells(names: Sequence[str], row: Sequence[object]) -> str:
+    return "".join(_cell(name, value) for name, value in zip(names, row, strict=True))
+
+
+def _cell(name: str, value: object) -> str:
     text = NONE if value is None else str(value)
-    return f'<td class="{"short" if len(text) <= SHORT else "long"}">{html.escape(text)}</td>'
+    size = "short" if len(text) <= SHORT else "long"
+    shown, column = html.escape(text), html.escape(name)
+    return f'<td class="{size}" role="cell" data-column="{column}">{shown}</td>'

@@ -94,7 +94,7 @@
     'records with responses, for Argilla\'s records.from_json': '带回应的记录,用于 Argilla 的 records.from_json', 'every answer with its drafts, feedback, signals, version and timings': '每个回答及其各稿、反馈、信号、版本和用时', 'the same as Parquet': '同上,Parquet 格式',
   };
   const LEAVE = 'script, style, textarea, .turn p, .map';
-  const NAMED = ['aria-label', 'placeholder', 'title'];
+  const NAMED = ['aria-label', 'placeholder', 'title', 'data-column'];
 
   const forms = Object.keys(ZH).filter((text) => text.includes('{')).map((text) => {
     const names = [...text.matchAll(/\{(~?\w+)\}/g)].map((found) => found[1]);

@@ -52,6 +52,11 @@ def test_the_overview_tells_how_the_trial_stands_or_why_a_version_serves() -> No
     assert 'id="trial"' not in tables.overview({**quiet, "serving": None})
 
 
+def test_a_cell_knows_its_column_for_where_rows_are_blocks() -> None:
+    cell = '<td class="short" role="cell" data-column="Why">out of memory</td>'
+    assert cell in tables.cycles([cycle(error="out of memory")])
+
+
 def test_the_reasons_of_a_refusal_are_told() -> None:
     verdict = {"promoted": False, "reasons": ["too short", "repeats itself"]}
     assert tables.why(verdict, None) == "too short; repeats itself"
