@@ -1,10 +1,11 @@
 """One browser and one server for all browser tests; a fresh profile for each test."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -13,6 +14,9 @@ from sqlalchemy import select
 from storage.models import Message
 from tests.server import Server
 
+SETTLE = """() => document.getAnimations()
+  .filter(one => one instanceof CSSTransition).forEach(one => one.finish())"""
+"""Colours fade over; what is looked at is where they end."""
 SCREENSHOTS = Path(__file__).parent.parent.parent / "screenshots"
 expect.set_options(timeout=15_000)
 
@@ -93,6 +97,28 @@ def picture(page: Page, name: str) -> None:
     """Keep a screenshot for people to look at."""
     SCREENSHOTS.mkdir(exist_ok=True)
     page.screenshot(path=SCREENSHOTS / f"{name}.png", animations="disabled")
+
+
+def pictures(page: Page, name: str) -> None:
+    """Keep one of each scheme."""
+    for scheme in schemes(page):
+        picture(page, f"{name}-{scheme}")
+
+
+def schemes(page: Page) -> Iterator[str]:
+    """Show the page light, then dark, as it is when the machine's setting changes."""
+    yield "light"
+    _change(page, "dark")
+    yield "dark"
+    _change(page, "light")
+
+
+def _change(page: Page, scheme: Literal["light", "dark"]) -> None:
+    page.emulate_media(color_scheme=scheme)
+    page.wait_for_function(
+        f"document.body.classList.contains('dark') === {json.dumps(scheme == 'dark')}"
+    )
+    page.evaluate(SETTLE)
 
 
 def stored(server: Server, kind: type[Any], message: str) -> list[Any]:

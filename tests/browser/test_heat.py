@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
 from tests.browser import axe
-from tests.browser.conftest import answered, ask, picture, ready
+from tests.browser.conftest import answered, ask, picture, ready, schemes
 from tests.browser.test_owner_page import PASSWORD, open_tab, owner_page
 from tests.server import Server
 from tests.storage.people import Person
@@ -46,13 +45,10 @@ def is_the_map(heat: Locator) -> None:
     expect(heat).to_contain_text("Takes most")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_person_sees_which_words_their_answer_is_liked_for(
-    browser: Browser, learned: Server, scheme: Literal["light", "dark"]
+    browser: Browser, learned: Server
 ) -> None:
-    size = {"width": 360, "height": 740}
-    context = browser.new_context(viewport=size, color_scheme=scheme, bypass_csp=True)  # type: ignore[arg-type]
-    page = context.new_page()
+    page = browser.new_page(viewport={"width": 360, "height": 740}, bypass_csp=True)
     page.goto(learned.url)
     ready(page)
     ask(page, HOSTILE)
@@ -63,16 +59,14 @@ def test_a_person_sees_which_words_their_answer_is_liked_for(
     expect(page.get_by_text("Asking about each word…")).to_be_visible()
     is_the_map(page.locator(".bar .heat"))
     assert page.evaluate(ALL_OF_IT)
-    assert axe.grave(page) == []
-    picture(page, f"heat-{scheme}")
-    context.close()
+    for scheme in schemes(page):
+        assert axe.grave(page) == []
+        picture(page, f"heat-{scheme}")
+    page.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_owner_sees_it_beside_what_was_said(
-    browser: Browser, learned: Server, scheme: Literal["light", "dark"]
-) -> None:
-    context = browser.new_context(viewport={"width": 360, "height": 900}, color_scheme=scheme)
+def test_the_owner_sees_it_beside_what_was_said(browser: Browser, learned: Server) -> None:
+    context = browser.new_context(viewport={"width": 360, "height": 900})
     with closing(learned.database()) as database:
         person = Person(database)
         person.rate(person.ask("Hi", ANSWER)[0], 1)
@@ -82,8 +76,9 @@ def test_the_owner_sees_it_beside_what_was_said(
     page.get_by_role("button", name="Why the reward head likes it").click()
     is_the_map(page.locator("#heat .heat"))
     assert page.evaluate(ALL_OF_IT)
-    assert axe.grave(page) == []
-    picture(page, f"heat-owner-{scheme}")
+    for scheme in schemes(page):
+        assert axe.grave(page) == []
+        picture(page, f"heat-owner-{scheme}")
     context.close()
 
 

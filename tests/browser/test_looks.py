@@ -1,12 +1,11 @@
 from collections.abc import Iterator
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from storage import cycles
 from storage.database import Database
-from tests.browser.conftest import answered, ask, picture, ready
+from tests.browser.conftest import answered, ask, picture, pictures, ready
 from tests.server import Server
 
 pytestmark = pytest.mark.browser
@@ -39,19 +38,18 @@ def scrolls_sideways(page: Page) -> bool:
     return bool(page.evaluate(f"{root}.scrollWidth > {root}.clientWidth"))
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(360, 740), (768, 1024), (1440, 900)])
 def test_the_chat_fits_and_the_input_stays_in_view(
-    browser: Browser, server: Server, width: int, height: int, scheme: Literal["light", "dark"]
+    browser: Browser, server: Server, width: int, height: int
 ) -> None:
-    name = f"chat-{width}-{scheme}"
+    name = f"chat-{width}"
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme=scheme, has_touch=width == 360
+        viewport={"width": width, "height": height}, has_touch=width == 360
     )
     page = context.new_page()
     page.goto(server.url)
     ready(page)
-    picture(page, f"{name}-empty")
+    pictures(page, f"{name}-empty")
     assert in_view(page, "#new")
     ask(page, RICH)
     answered(page)
@@ -60,7 +58,7 @@ def test_the_chat_fits_and_the_input_stays_in_view(
     page.get_by_role("button", name="Regenerate").click()
     expect(page.locator(".bot-row .pager span").last).to_have_text("2/2")
     answered(page, 2)
-    picture(page, name)
+    pictures(page, name)
     bad = page.get_by_role("button", name="Bad answer").last
     if width == 360:
         bad.tap()
@@ -68,14 +66,14 @@ def test_the_chat_fits_and_the_input_stays_in_view(
         bad.click()
     page.get_by_role("button", name="Say what was wrong").click()
     page.get_by_role("button", name="Too long").click()
-    picture(page, f"{name}-reasons")
+    pictures(page, f"{name}-reasons")
     assert in_view(page, "#box textarea")
     assert in_view(page, "#learning summary")
     assert in_view(page, ".details button[type=submit]")
     assert not scrolls_sideways(page)
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Edit this answer").last.click()
-    picture(page, f"{name}-editor")
+    pictures(page, f"{name}-editor")
     assert in_view(page, ".editor button[type=submit]")
     context.close()
 
