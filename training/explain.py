@@ -12,14 +12,12 @@ import argparse
 import json
 import os
 import sys
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from typing import Any
 
 import torch
-from transformers.utils import logging as transformers_logging
 
 from storage import transcripts
 from storage.database import Database, DatabaseBusy, DatabaseUnusable
@@ -30,11 +28,11 @@ from training.config import ConfigError, TrainingConfig
 from training.gguf import wanted
 from training.heads import NoHead, Reading
 from training.policy import Base, ModelMissing, Policy, load_base, quick_dtype
+from training.process import stand_back
 from training.prompts import Answer, Turn
 from training.reward_head import RewardHead, spread
 from training.rollout import answer_ids, given, token_features
 
-NICENESS = 19
 BROKEN = "\ufffd"
 """Stands at the end of a text while the last token holds only half a character."""
 OTHER_BASE = "The newest reward head was fitted on {base}. The next training fits one anew."
@@ -130,7 +128,6 @@ def read(database: Database, message: str) -> tuple[list[Turn], Answer]:
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Explain one answer; returns the exit status."""
     options = _options().parse_args(argv)
-    prepare()
     try:
         config, home = TrainingConfig.from_env(env), Home.from_env(env)
         head, reading = heads.load(home.head)
@@ -146,15 +143,6 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     return 0
 
 
-def prepare() -> None:
-    """Let this process stand back behind chat, and say nothing of its own."""
-    transformers_logging.disable_progress_bar()
-    # PEFT 0.21 asks transformers 5.23 for it each time it wraps a model; nobody can mend that here.
-    warnings.filterwarnings("ignore", message=".is_gradient_checkpointing", category=FutureWarning)
-    os.nice(NICENESS - os.nice(0))
-    torch.set_num_threads(1)  # the others belong to chat
-
-
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m training.explain", description="What each token adds to an answer's score."
@@ -164,4 +152,6 @@ def _options() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    stand_back()
+    torch.set_num_threads(1)  # the others belong to chat
     sys.exit(main(sys.argv[1:], os.environ))

@@ -24,13 +24,14 @@ from storage.home import Home
 from training import reward_head
 from training.calibration import Calibration, Foretold, calibrate
 from training.config import TrainingConfig
-from training.explain import MENDABLE, prepare
+from training.explain import MENDABLE
 from training.feature_cache import FeatureCache
 from training.fitting import alike_among, items_of, labels_of, units_of
 from training.gguf import wanted
 from training.lessons import learnable
 from training.personal import adapt
 from training.policy import Policy, load_base, quick_dtype
+from training.process import stand_back
 from training.targets import Targets, TooLittle
 
 MOST = 4_096
@@ -115,7 +116,6 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     )
     parser.add_argument("--rater", required=True, metavar="ID", help="the rater's id")
     options = parser.parse_args(argv)
-    prepare()
     try:
         config, home = TrainingConfig.from_env(env), Home.from_env(env)
         with closing(Database.existing(home)) as database, database.read() as session:
@@ -134,4 +134,6 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 if __name__ == "__main__":
+    stand_back()
+    torch.set_num_threads(1)  # the others belong to chat
     sys.exit(main(sys.argv[1:], os.environ))

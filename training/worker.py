@@ -12,7 +12,6 @@ import os
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -21,7 +20,6 @@ from typing import IO, Any
 
 import torch
 from tqdm import tqdm
-from transformers.utils import logging as transformers_logging
 
 from storage import cycles, feedback
 from storage.database import Database, DatabaseBusy, DatabaseUnusable, SeatTaken
@@ -32,14 +30,13 @@ from training.config import ConfigError, TrainingConfig
 from training.cycle import PHASES, Outcome, Report, Workshop, run
 from training.gguf import wanted
 from training.policy import ModelMissing, load_base, quick_dtype
+from training.process import stand_back
 from training.reward import load_function
 
 log = logging.getLogger("training")
 
 POLL_SECONDS = 1.0
 AFTER_FAILURE = 60.0
-NICENESS = 19
-"""Chat comes first: on a busy machine the trainer gets what chat leaves."""
 
 UNUSABLE = (ConfigError, ModelMissing, HomeError, DatabaseUnusable, DatabaseBusy)
 """What the host can mend; told in one line."""
@@ -63,9 +60,6 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     options = _options().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    transformers_logging.disable_progress_bar()
-    # PEFT 0.21 asks transformers 5.23 for it each time it wraps a model; nobody can mend that here.
-    warnings.filterwarnings("ignore", message=".is_gradient_checkpointing", category=FutureWarning)
     try:
         return _serve(options, env)
     except (*UNUSABLE, TrainerBusy, SeatTaken) as error:
@@ -90,7 +84,6 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     home.prepare()
     if options.attached:
         threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.nice(NICENESS - os.nice(0))
     with alone(home), closing(Database.open(home)) as database, database.seat() as check:
         for cycle in database.write(cycles.interrupt_running):
             log.warning("cycle %s was cut short; its feedback goes into the next one", cycle)
@@ -196,4 +189,5 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
+    stand_back()
     sys.exit(main(sys.argv[1:], os.environ))

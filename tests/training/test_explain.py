@@ -17,7 +17,7 @@ from tests.storage.people import Person
 from tests.tiny import draw_head
 from training import heads
 from training.config import TrainingConfig
-from training.explain import explain, pieces, read
+from training.explain import explain, main, pieces, read
 from training.form import FORMS
 from training.heads import NoHead, Reading
 from training.policy import Base, Policy
@@ -154,14 +154,13 @@ def test_what_can_t_be_told_is_one_clear_line(
     head: RewardHead,
     reading: Reading,
     lacking: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     answer = Person(database).ask("why?", TEXT)[0]
     if lacking == "answer":
         heads.keep(home.head, head, reading)
-    done = subprocess.run(
-        [sys.executable, "-m", "training.explain", "--message", answer.parent_id or ""],
-        env=env, cwd=ROOT, capture_output=True, text=True,
-    )  # fmt: skip
+    assert main(["--message", answer.parent_id or ""], env) == 2
     line = "There is no answer" if lacking == "answer" else "No reward head yet"
-    assert (done.returncode, done.stdout) == (2, "")
-    assert line in done.stderr.splitlines()[-1]
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert line in told.err.splitlines()[-1]

@@ -23,13 +23,6 @@ def env(home: Home, tiny_model: Path) -> dict[str, str]:
     return {**os.environ, **env_of(home), "HITL_MODEL": str(tiny_model), "OMP_NUM_THREADS": "1"}
 
 
-def run(env: dict[str, str], who: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "training.rater", "--rater", who],
-        env=env, cwd=ROOT, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
 def who_rated(database: Database, conversation: str) -> str:
     with database.read() as session:
         found = session.scalars(
@@ -44,7 +37,10 @@ def test_someone_who_likes_what_the_others_do_is_foretold_by_the_head_of_the_oth
     rate_answers(database, 60, seed=0)
     rate_answers(database, 24, seed=1)
     who = who_rated(database, "01-000")
-    done = run(env, who)
+    done = subprocess.run(
+        [sys.executable, "-m", "training.rater", "--rater", who],
+        env=env, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["rater"], told["ratings"], told["others"]) == (who, 24, 60)
@@ -53,11 +49,14 @@ def test_someone_who_likes_what_the_others_do_is_foretold_by_the_head_of_the_oth
     assert told["own"]["likes"] == told["own"]["dislikes"] == 12
 
 
-def test_who_isn_t_there_is_told_in_one_line(database: Database, env: dict[str, str]) -> None:
+def test_who_isn_t_there_is_told_in_one_line(
+    database: Database, env: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
     rate_answers(database, 2)
-    done = run(env, "nobody")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.splitlines()[-1] == "There is no rater 'nobody' with a conversation."
+    assert rater.main(["--rater", "nobody"], env) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines()[-1] == "There is no rater 'nobody' with a conversation."
 
 
 def test_two_people_s_words_are_told_apart(database: Database) -> None:
