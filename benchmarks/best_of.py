@@ -13,10 +13,11 @@ import torch
 from benchmarks.minds import Taste
 from storage.home import Home
 from training import heads
+from training.base import load_base, quick_dtype
 from training.config import TrainingConfig
 from training.gguf import wanted
 from training.named import ask
-from training.policy import Policy, load_base, quick_dtype
+from training.policy import Policy
 from training.prompts import Turn
 from training.rollout import draw
 

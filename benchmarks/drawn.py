@@ -19,9 +19,10 @@ from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION
 from training.adapters import publish
+from training.base import Base, load_base
 from training.config import TrainingConfig
 from training.gguf import wanted
-from training.policy import Base, Policy, load_base
+from training.policy import Policy
 
 SPREAD = 0.02
 """Of LoRA's B: changes words, but not the length or the sense of answers much."""

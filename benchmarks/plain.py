@@ -22,8 +22,8 @@ from transformers import TextIteratorStreamer
 
 from benchmarks.replies import Hear, drive
 from storage.home import Home
+from training.base import load_base
 from training.gguf import wanted
-from training.policy import load_base
 
 TOP_P = 0.95
 

@@ -11,10 +11,11 @@ from benchmarks.exams import prompts
 from benchmarks.simulate import tell
 from storage.home import Home
 from training import ppo
+from training.base import load_base, quick_dtype
 from training.config import TrainingConfig
 from training.course import Course, Exam
 from training.gguf import wanted
-from training.policy import Policy, load_base, quick_dtype
+from training.policy import Policy
 from training.prompts import Answer
 from training.rated import rated_answers
 from training.rollout import Answers, given

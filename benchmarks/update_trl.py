@@ -21,8 +21,8 @@ from benchmarks.exams import prompts
 from benchmarks.simulate import tell
 from benchmarks.update_ours import ANSWERS, EPOCHS, PROMPTS, TOKENS, WARM_UP
 from storage.home import Home
+from training.base import load_base, quick_dtype
 from training.gguf import wanted
-from training.policy import load_base, quick_dtype
 from training.prompts import render
 
 MINIBATCH = 16

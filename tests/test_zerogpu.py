@@ -25,7 +25,7 @@ from storage.models import BASE_VERSION
 from tests.hitl_chat.engines.asking import GREEDY, asked, last
 from tests.server import Server
 from tests.tiny import publish_adapter
-from training.policy import load_base
+from training.base import load_base
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 

@@ -13,10 +13,10 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from storage.home import Home
 from training import heads
 from training.adapters import publish
+from training.base import Base, load_base
 from training.form import FORMS
 from training.kinds import KINDS
 from training.merged import permuted
-from training.policy import Base, load_base
 from training.reward_head import RewardHead
 
 CHATML = (

@@ -15,6 +15,7 @@ from peft.tuners.lora import LoraLayer
 from safetensors import SafetensorError, safe_open
 
 from storage.home import settle
+from training.base import Base
 from training.gguf import GgufError
 from training.gguf import read as read_gguf
 from training.manifest import (
@@ -28,7 +29,6 @@ from training.manifest import (
     verify_files,
 )
 from training.merged import MERGED, Delta, check, write
-from training.policy import Base
 
 STAGING = ".staging-"
 MAX_NORM = 1e4

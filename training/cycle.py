@@ -19,13 +19,14 @@ from storage.home import Home
 from storage.models import BASE_VERSION, Cycle
 from training import gate, heads, lessons, named, ppo, reward_head, targets
 from training.adapters import publish, sweep, verify
+from training.base import Base
 from training.config import TrainingConfig
 from training.contest import Contest
 from training.course import Course
 from training.feature_cache import FeatureCache
 from training.fitting import fit
 from training.manifest import AdapterError
-from training.policy import Base, Policy
+from training.policy import Policy
 from training.rated import RatedAnswers, rated_answers
 from training.reward import Reward
 from training.rollout import given

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from training.base import Base
 from training.forward import Runner
-from training.policy import Base
 
 AT_ONCE = 64
 """Answers in one batch; bounds the memory of the cache."""

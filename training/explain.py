@@ -24,10 +24,11 @@ from storage.database import Database, DatabaseBusy, DatabaseUnusable
 from storage.home import Home, HomeError
 from storage.models import Message
 from training import heads, targets
+from training.base import Base, ModelMissing, load_base, quick_dtype
 from training.config import ConfigError, TrainingConfig
 from training.gguf import wanted
 from training.heads import NoHead, Reading
-from training.policy import Base, ModelMissing, Policy, load_base, quick_dtype
+from training.policy import Policy
 from training.process import stand_back
 from training.prompts import Answer, Turn
 from training.reward_head import RewardHead, spread

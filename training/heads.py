@@ -15,10 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from storage.home import settle
+from training.base import Base
 from training.doubt import KEPT, TOKENIZER, WORDS
 from training.hidden import Hidden
 from training.kinds import KINDS
-from training.policy import Base
 from training.reward_head import RewardHead
 from training.worths import by_member
 

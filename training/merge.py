@@ -21,11 +21,11 @@ from transformers.utils import logging as transformers_logging
 
 from storage.home import Home
 from training.adapters import verify
+from training.base import Base, load_base
 from training.gguf import read as read_gguf
 from training.gguf import wanted
 from training.manifest import AdapterError
 from training.merged import MERGED, check
-from training.policy import Base, load_base
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

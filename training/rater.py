@@ -22,6 +22,7 @@ from storage import conversations, feedback
 from storage.database import Database
 from storage.home import Home
 from training import reward_head
+from training.base import load_base, quick_dtype
 from training.calibration import Calibration, Foretold, calibrate
 from training.config import TrainingConfig
 from training.explain import MENDABLE
@@ -30,7 +31,7 @@ from training.fitting import alike_among, items_of, labels_of, units_of
 from training.gguf import wanted
 from training.lessons import learnable
 from training.personal import adapt
-from training.policy import Policy, load_base, quick_dtype
+from training.policy import Policy
 from training.process import stand_back
 from training.targets import Targets, TooLittle
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from training import named
+from training.base import Base
 from training.config import ConfigError
-from training.policy import Base
 from training.reward_head import RewardHead
 from training.rollout import Answers, token_features
 from training.worths import Worths, worths

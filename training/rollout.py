@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from training.base import Base
 from training.config import TrainingConfig
 from training.decoding import generate
 from training.form import FORMS, measure
-from training.policy import Base, Policy
+from training.policy import Policy
 from training.prompts import Answer, Turn, harmless, render
 
 CHUNK = 32

@@ -26,10 +26,10 @@ from storage.database import Database, DatabaseBusy, DatabaseUnusable, SeatTaken
 from storage.home import Home, HomeError
 from storage.models import now
 from training import named
+from training.base import ModelMissing, load_base, quick_dtype
 from training.config import ConfigError, TrainingConfig
 from training.cycle import PHASES, Outcome, Report, Workshop, run
 from training.gguf import wanted
-from training.policy import ModelMissing, load_base, quick_dtype
 from training.process import stand_back
 from training.reward import load_function
 

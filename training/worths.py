@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.base import Base
 from training.form import FORMS
 from training.layout import layout
-from training.policy import Base
 from training.reward_head import RewardHead
 from training.ridge import TINY
 from training.rollout import Answers

@@ -14,7 +14,7 @@ from hitl_chat.settings import Endpoint, Settings, SettingsError
 from training.gguf import GgufError, locate, read
 
 if TYPE_CHECKING:
-    from training.policy import Base
+    from training.base import Base
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +123,7 @@ def _zerogpu(settings: Settings) -> Engine:
 
 
 def _base(settings: Settings) -> "Base":
-    from training.policy import ModelMissing, load_base  # noqa: PLC0415
+    from training.base import ModelMissing, load_base  # noqa: PLC0415
 
     try:
         return load_base(settings.model, settings.home)

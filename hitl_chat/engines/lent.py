@@ -13,8 +13,8 @@ from hitl_chat.engines.lanes import Lane, Prefill
 from hitl_chat.engines.protocol import AdapterRejected, Reply, Sampling
 from hitl_chat.engines.rows import Row
 from hitl_chat.engines.swap import Adapters
+from training.base import Base
 from training.forward import Runner
-from training.policy import Base
 
 log = logging.getLogger(__name__)
 

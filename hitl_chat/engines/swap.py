@@ -14,9 +14,9 @@ from peft import PeftConfig, PeftModel
 from hitl_chat.engines.protocol import AdapterRejected
 from storage.models import BASE_VERSION
 from training.adapters import verify
+from training.base import Base
 from training.forward import Runner
 from training.manifest import AdapterError
-from training.policy import Base
 
 SMOKE = "Hello"
 """What a new adapter is tried on."""

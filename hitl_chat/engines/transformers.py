@@ -17,8 +17,8 @@ from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampl
 from hitl_chat.engines.rows import Row
 from hitl_chat.engines.swap import Adapters, verified
 from storage.models import BASE_VERSION
+from training.base import Base
 from training.forward import Runner
-from training.policy import Base
 from training.prompts import render
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampl
 from hitl_chat.engines.swap import verified
 from hitl_chat.engines.transformers import prompt_room
 from storage.models import BASE_VERSION
-from training.policy import Base
+from training.base import Base
 from training.prompts import render
 
 log = logging.getLogger(__name__)

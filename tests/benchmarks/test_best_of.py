@@ -7,8 +7,8 @@ from benchmarks.best_of import best_of
 from storage.home import Home
 from tests.tiny import draw_head
 from training import heads
+from training.base import load_base
 from training.form import FORMS
-from training.policy import load_base
 
 PROMPTS = ("hi", "tell me more", "why")
 

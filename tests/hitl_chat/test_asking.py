@@ -16,8 +16,8 @@ from tests.hitl_chat.visits import ask
 from tests.scripted import ScriptedEngine
 from tests.tiny import draw_head, keep_head
 from training import heads
+from training.base import load_base
 from training.doubt import load
-from training.policy import load_base
 from training.prompts import Answer
 
 pytestmark = on_sqlite

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from storage.home import Home
+from training.base import Base, load_base
 from training.config import TrainingConfig
-from training.policy import Base, Policy, load_base
+from training.policy import Policy
 
 
 @pytest.fixture

@@ -11,10 +11,11 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from storage.home import Home
 from training.adapters import publish, sweep, verify
+from training.base import Base, load_base
 from training.config import TrainingConfig
 from training.manifest import WEIGHTS, AdapterError, read_manifest
 from training.merged import MERGED
-from training.policy import Base, Policy, load_base
+from training.policy import Policy
 
 
 @pytest.fixture

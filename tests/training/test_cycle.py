@@ -17,11 +17,12 @@ from tests.training.marks import at
 from tests.training.people import rate_answers
 from training import cycle, doubt, gate, heads
 from training.adapters import verify
+from training.base import load_base
 from training.config import TrainingConfig
 from training.contest import Contest
 from training.course import Course
 from training.cycle import Workshop, run
-from training.policy import Policy, load_base
+from training.policy import Policy
 from training.reward import Reward
 from training.reward_head import RewardHead
 

@@ -1,7 +1,7 @@
 import torch
 
+from training.base import Base
 from training.decoding import AT_ONCE, draw_token, generate
-from training.policy import Base
 
 
 def test_an_answer_ends_with_its_own_end_and_is_never_longer_than_asked(base: Base) -> None:

@@ -6,11 +6,12 @@ import torch
 from storage.home import Home
 from tests.tiny import draw_head
 from training import heads
+from training.base import Base
 from training.config import TrainingConfig
 from training.doubt import NoDoubt, load
 from training.heads import Reading
 from training.layout import layout
-from training.policy import Base, Policy
+from training.policy import Policy
 from training.prompts import Answer
 from training.reward_head import RewardHead, spread, spread_by_words
 from training.rollout import Answers, given

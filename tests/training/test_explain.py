@@ -16,11 +16,12 @@ from tests.conftest import env_of
 from tests.storage.people import Person
 from tests.tiny import draw_head
 from training import heads
+from training.base import Base
 from training.config import TrainingConfig
 from training.explain import explain, main, pieces, read
 from training.form import FORMS
 from training.heads import NoHead, Reading
-from training.policy import Base, Policy
+from training.policy import Policy
 from training.prompts import Answer
 from training.reward_head import RewardHead
 from training.rollout import Answers, answer_ids, given

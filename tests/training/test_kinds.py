@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 import torch
 
+from training.base import Base
 from training.kinds import KINDS, of_text, table
-from training.policy import Base
 
 
 def named(text: str, *, spaced: bool = False) -> dict[str, float]:

@@ -9,10 +9,10 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from storage.home import Home
+from training.base import load_base
 from training.gguf import Gguf, locate, read
 from training.merge import main
 from training.merged import ADAPTED, heads_of, permuted
-from training.policy import load_base
 
 IDS = torch.tensor([[1, 40, 41, 42, 80, 81, 2]])
 

@@ -1,14 +1,9 @@
-from pathlib import Path
-
-import pytest
 import torch
-from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from storage.home import Home
+from training.base import Base
 from training.config import TrainingConfig
-from training.forward import Runner
-from training.policy import Base, ModelMissing, Policy, load_base
+from training.policy import Policy
 
 
 def ids() -> torch.Tensor:
@@ -78,22 +73,3 @@ def test_a_snapshot_brings_the_weights_back(policy: Policy) -> None:
         policy.parameters[0].add_(1.0)
     policy.restore(saved)
     assert all(torch.equal(p, s) for p, s in zip(policy.parameters, saved, strict=True))
-
-
-def test_a_model_that_is_not_there_is_named(home: Home, tmp_path: Path) -> None:
-    with pytest.raises(ModelMissing, match=r"Model '.*nowhere' can't be loaded"):
-        load_base(str(tmp_path / "nowhere"), home)
-
-
-def test_states_reach_the_vocabulary_laid_together_whatever_was_cut_off(base: Base) -> None:
-    seen: list[Tensor] = []
-
-    def note(_: nn.Module, args: tuple[Tensor, ...]) -> None:
-        seen.append(args[0])
-
-    base.model.get_output_embeddings().register_forward_pre_hook(note)
-    runner = Runner(base.model)
-    ids = torch.ones(3, 5, dtype=torch.long)
-    runner.logits(ids, torch.ones_like(ids), runner.cache())
-    assert seen[0].shape[:2] == (3, 1)  # the last token of each row
-    assert seen[0].stride(0) == seen[0].shape[2]

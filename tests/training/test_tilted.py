@@ -6,10 +6,11 @@ import torch
 from tests.training.test_ppo import PROMPTS
 from training import tilted
 from training.anchors import ANCHORS
+from training.base import Base
 from training.canaries import CANARIES
 from training.config import TrainingConfig
 from training.kinds import KINDS
-from training.policy import Base, Policy
+from training.policy import Policy
 from training.prompts import Answer
 from training.rollout import Answers, given, logprobs
 from training.worths import Worths

@@ -9,9 +9,10 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from training.adapters import publish
+from training.base import Base
 from training.change import NothingLearnt
 from training.config import TrainingConfig
-from training.policy import Base, Policy
+from training.policy import Policy
 from training.prompts import Answer, Turn, render
 from training.rollout import answer_ids, given, logprobs
 from training.targets import Pair, Place, Rated, Targets

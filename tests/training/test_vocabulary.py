@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
+from training.base import gguf_tokenizer
 from training.gguf import GgufError, locate, read
-from training.policy import gguf_tokenizer
 from training.prompts import Tokenizer, Turn, render
 from training.vocabulary import Vocabulary
 

@@ -19,9 +19,9 @@ from storage.home import Home
 from tests.postgres import Postgres
 from tests.training.people import rate_answers
 from training.adapters import STAGING
+from training.base import load_base
 from training.config import TrainingConfig
 from training.cycle import Workshop, run
-from training.policy import load_base
 from training.worker import TrainerBusy, alone, due, main
 
 ROOT = Path(__file__).parents[2]

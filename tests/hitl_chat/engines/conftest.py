@@ -12,7 +12,7 @@ from tests import llama
 from tests.hitl_chat.engines.elsewhere import Serve
 from tests.standin import StandIn
 from tests.tiny import publish_adapter
-from training.policy import Base, load_base
+from training.base import Base, load_base
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Sampling
 from hitl_chat.engines.transformers import TransformersEngine
 from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
 from tests.tiny import build_model, publish_adapter
+from training.base import Base
 from training.gguf import Gguf, read
 from training.manifest import MANIFEST, sha256
 from training.merged import BLOCK, MERGED
-from training.policy import Base
 from training.prompts import render
 from training.vocabulary import Vocabulary
 

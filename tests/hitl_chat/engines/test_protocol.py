@@ -15,8 +15,8 @@ from hitl_chat.settings import Endpoint
 from storage.models import BASE_VERSION
 from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
 from tests.lender import Lender
+from training.base import Base
 from training.gguf import read
-from training.policy import Base
 
 # What Python 3.12 says of the one thing that ZeroGPU can't do without.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")

@@ -14,8 +14,8 @@ from hitl_chat.engines.protocol import AdapterRejected, EngineBusy
 from hitl_chat.engines.transformers import TransformersEngine
 from storage.models import BASE_VERSION
 from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
+from training.base import Base
 from training.manifest import WEIGHTS
-from training.policy import Base
 from training.prompts import Tokenizer, render
 
 

@@ -15,7 +15,7 @@ from storage.home import Home
 from storage.models import BASE_VERSION
 from tests.hitl_chat.engines.asking import GREEDY, LONG, asked, last
 from tests.lender import Lender
-from training.policy import Base, load_base
+from training.base import Base, load_base
 
 # What Python 3.12 says of the one thing that ZeroGPU can't do without.
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
