@@ -14,7 +14,7 @@ import torch
 from training.config import TrainingConfig
 from training.policy import Policy
 from training.prompts import Answer
-from training.rollout import given, logprobs
+from training.rollout import Answers, given, logprobs
 
 CLEARLY = math.log(2)
 """A right answer counts as known when it is twice as likely as the wrong one: a tie isn't knowledge."""
@@ -83,16 +83,20 @@ HABITS = (
 CANARIES = (*FACTS, *HABITS)
 
 
-@torch.no_grad()
-def margins(policy: Policy, config: TrainingConfig) -> dict[str, float]:
-    """Return for each question how much likelier the right answer is, in nats."""
+def asked(policy: Policy, config: TrainingConfig) -> Answers:
+    """Return each question with its right and its wrong answer, the same for every adapter."""
     items = [
         ([{"role": "user", "content": c.question}], Answer(text))
         for c in CANARIES
         for text in (c.right, c.wrong)
     ]
-    answers = given(policy, items, replace(config, max_answer=WHOLE))
-    logprobs_BT, _ = logprobs(policy, answers)
+    return given(policy, items, replace(config, max_answer=WHOLE))
+
+
+@torch.no_grad()
+def margins(policy: Policy, asked: Answers) -> dict[str, float]:
+    """Return for each question how much likelier the right answer is, in nats."""
+    logprobs_BT, _ = logprobs(policy, asked)
     right, wrong = logprobs_BT.sum(1).reshape(-1, 2).unbind(1)
     return {c.question: float(m) for c, m in zip(CANARIES, right - wrong, strict=True)}
 

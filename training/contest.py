@@ -1,7 +1,7 @@
 """The questions that versions are compared on, and who answers them when. Knows no feedback."""
 
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 
 from training import canaries, gate
 from training.change import NothingLearnt
@@ -10,6 +10,7 @@ from training.course import Exam, Examine
 from training.policy import Policy
 from training.prompts import Turn
 from training.reward import Reward
+from training.rollout import Answers
 
 ROOM = 0.75
 """Share of the gate's room that exams allow: the gate looks at other answers, drawn by chance."""
@@ -70,4 +71,9 @@ class Contest:
 
     def _sample(self, seeds: list[int]) -> gate.Sample:
         found = self._answers(seeds)
-        return replace(found, canaries=canaries.margins(self.policy, self.config))
+        return replace(found, canaries=canaries.margins(self.policy, self._canaries))
+
+    @cached_property
+    def _canaries(self) -> Answers:
+        """The frozen layers run over them once for all looks."""
+        return canaries.asked(self.policy, self.config)

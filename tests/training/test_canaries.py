@@ -1,6 +1,6 @@
 import torch
 
-from training.canaries import CANARIES, CLEARLY, FACTS, lost, margins
+from training.canaries import CANARIES, CLEARLY, FACTS, asked, lost, margins
 from training.config import TrainingConfig
 from training.policy import Policy
 from training.prompts import render
@@ -24,7 +24,7 @@ def likelihood(policy: Policy, question: str, answer: str) -> float:
 def test_a_margin_is_how_much_likelier_the_right_answer_is(
     policy: Policy, config: TrainingConfig
 ) -> None:
-    found = margins(policy, config)
+    found = margins(policy, asked(policy, config))
     assert list(found) == [canary.question for canary in CANARIES]
     one = CANARIES[1]
     expected = likelihood(policy, one.question, one.right) - likelihood(
