@@ -207,6 +207,7 @@ def _turn(one: Shown, more: dict[str, Any]) -> dict[str, Any]:
         "given": one.given if one.edited else None,
         "ended": one.stop_reason,
         "unstored": not one.stored,
+        "said": one.said,
     }
     metadata = _metadata(one.message, facts)
     return {"role": one.role, "content": one.text, "metadata": metadata}

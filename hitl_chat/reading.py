@@ -1,7 +1,7 @@
 """What a page or the model sees of stored rows. Only reads; checks no ownership."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select
@@ -19,7 +19,7 @@ class Shown:
 
     `text` is the newest edit, if there is one, and `given` what the model had said. `drafts` are the
     ids of all answers to the same question, oldest first; `draft_index` is this one's place among
-    them.
+    them. `said` is what stands beside thumb and edit: `reasons` and `comment`, `scores` by a `guideline`.
     """
 
     message: str
@@ -33,6 +33,7 @@ class Shown:
     given: str
     stop_reason: str | None
     stored: bool = True
+    said: dict[str, Any] = field(default_factory=dict)
 
 
 def shown(session: Session, conversation: Conversation) -> list[Shown]:
@@ -40,6 +41,7 @@ def shown(session: Session, conversation: Conversation) -> list[Shown]:
     branch = conversations.branch(session, conversation)
     ids = [message.id for message in branch]
     ratings = feedback.current_ratings(session, ids)
+    scores = feedback.current_scores(session, ids)
     edits = _edits(session, ids)
     rows = []
     for message in branch:
@@ -60,9 +62,19 @@ def shown(session: Session, conversation: Conversation) -> list[Shown]:
                 edited=message.id in edits,
                 given=message.text,
                 stop_reason=message.stop_reason,
+                said=_said(rating, scores.get(message.id)),
             )
         )
     return rows
+
+
+def _said(rating: Feedback | None, scored: Feedback | None) -> dict[str, Any]:
+    said: dict[str, Any] = {}
+    if rating:
+        said |= {"reasons": rating.reasons or [], "comment": rating.comment or ""}
+    if scored:
+        said |= {"guideline": scored.guideline, "scores": scored.scores}
+    return said
 
 
 def turns(session: Session, question: Message) -> list[Turn]:

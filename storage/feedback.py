@@ -147,13 +147,14 @@ def first_time(s: Session, page: str, seq: int, rater_id: str) -> bool:
 
 def current_ratings(s: Session, message_ids: Iterable[str]) -> dict[str, Feedback]:
     """Return the rating that counts for each of these messages that has one."""
-    rows = s.scalars(
-        select(Feedback)
-        .where(Feedback.kind == "rating", Feedback.message_id.in_(list(message_ids)))
-        .order_by(Feedback.id)
-    )
-    newest = {row.message_id: row for row in rows}
+    newest = _newest(s, "rating", message_ids)
     return {message: row for message, row in newest.items() if row.value}
+
+
+def current_scores(s: Session, message_ids: Iterable[str]) -> dict[str, Feedback]:
+    """Return the scores that count for each of these messages that has some."""
+    newest = _newest(s, "scores", message_ids)
+    return {message: row for message, row in newest.items() if row.scores}
 
 
 def opinions(s: Session, version: str, since: datetime | None = None) -> list[Opinion]:
@@ -223,6 +224,15 @@ def mark(s: Session) -> int:
 def last_signal(s: Session) -> int:
     """Return the newest signal id; together with `mark` it says all that a cycle may see."""
     return s.scalar(select(func.max(Signal.id))) or 0
+
+
+def _newest(s: Session, kind: str, message_ids: Iterable[str]) -> dict[str, Feedback]:
+    rows = s.scalars(
+        select(Feedback)
+        .where(Feedback.kind == kind, Feedback.message_id.in_(list(message_ids)))
+        .order_by(Feedback.id)
+    )
+    return {row.message_id: row for row in rows}
 
 
 def _learnable(mark: int) -> tuple[ColumnElement[bool], ...]:

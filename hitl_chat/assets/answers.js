@@ -5,7 +5,7 @@
   const say = window.hitlSay, { make, tool, link, press, call } = window.hitlParts;
   const ENDED = { stop: 'stopped', closed: 'interrupted', error: 'broke off', length: 'cut at the limit' };
   const NEAR = 160;
-  const bars = new Map(), given = new Map();   // by message id; ratings given since the page was read
+  const bars = new Map(), given = new Map(), words = new Map(); // by message id; what was said since the page was read
   let trigger = () => {}, keys = { reasons: [], guidelines: [] }, turns = [], refocus = null, redone = null, planned = 0, all = false;
 
   class Bar {
@@ -58,6 +58,7 @@
       this.el.hidden = !answer && this.retry.hidden;
       if (!given.has(this.id)) this.stored = facts.rating || 0;
       this.rating = given.has(this.id) ? given.get(this.id) : this.stored;
+      this.words = words.get(this.id) || facts.said || {};
       press(this.up, this.rating === 1);
       press(this.down, this.rating === -1);
       const count = facts.drafts ? facts.drafts.length : 1;
@@ -96,6 +97,11 @@
       press(this.down, rating === -1);
     }
 
+    keep(said) {                               // what a form begins with when it is opened again
+      this.words = { ...this.words, ...said };
+      words.set(this.id, this.words);
+    }
+
     rate(value) {
       const sent = this.send(this.rating === value ? 0 : value);
       this.close();
@@ -104,7 +110,8 @@
     }
 
     send(rating, reasons = [], comment = '') { // shown at once, stored in turn; after the last one, what is stored is shown
-      const store = () => this.call('rate', rating, reasons, comment).then(() => { this.stored = rating; });
+      const store = () => this.call('rate', rating, reasons, comment)
+        .then(() => { this.stored = rating; this.keep({ reasons, comment }); });
       this.show(rating);
       const sent = this.sent = this.sent.then(store, store);
       return sent.finally(() => { if (this.sent === sent) this.show(this.stored); });

@@ -30,13 +30,14 @@
 
   function reasons(bar, known) {
     const rating = bar.rating;           // another one may be shown by the time this is saved
+    const { reasons: named = [], comment = '' } = rating === bar.stored ? bar.words : {};
     const chips = rating === 1 ? [] : known.map(reason => {
       const chip = make('button', { type: 'button', cls: 'chip', value: reason }, say(reason));
-      press(chip, false);
+      press(chip, named.includes(reason));
       chip.onclick = () => press(chip, chip.getAttribute('aria-pressed') !== 'true');
       return chip;
     });
-    const words = make('textarea', { rows: 2, maxLength: 2000, label: say('Your own words'),
+    const words = make('textarea', { rows: 2, maxLength: 2000, label: say('Your own words'), value: comment,
       placeholder: say('In your own words (optional)') });
     const title = rating === 1 ? 'Say what was good' : 'Say what was wrong';
     const el = form('details', title, 'Save', make('div', { cls: 'chips' }, ...chips), words);
@@ -53,8 +54,10 @@
   }
 
   function scores(bar, guidelines) {
+    const { guideline: by, scores: before = {} } = bar.words, scored = guidelines.find(g => g.name === by);
+    const shown = scored ? scored.task : task;
     const choice = make('select', { label: say('Task') },
-      ...guidelines.map(g => make('option', { value: g.task, selected: g.task === task }, say(g.task))));
+      ...guidelines.map(g => make('option', { value: g.task, selected: g.task === shown }, say(g.task))));
     const rows = make('div', { cls: 'criteria' });
     const guideline = () => guidelines.find(g => g.task === choice.value);
     const draw = () => {
@@ -65,18 +68,21 @@
       const set = make('fieldset', {}, make('legend', {}, say(name)), make('small', {}, say(meaning)));
       const marks = make('div', { cls: 'marks' });
       for (const mark of [1, 2, 3, 4, 5]) {
-        marks.append(make('label', {}, make('input', { type: 'radio', name, value: mark }), String(mark)));
+        const checked = guideline() === scored && before[name] === mark;
+        marks.append(make('label', {}, make('input', { type: 'radio', name, value: mark, checked }), String(mark)));
       }
       set.append(marks);
       return set;
     };
     choice.onchange = draw;
     const el = form('details', 'Score it', 'Save scores', choice, rows);
-    const send = (given, told) => el.send(async () => {
-      await bar.call('score', guideline().name, given);
+    const send = (scores, told) => el.send(async () => {
+      await bar.call('score', guideline().name, scores);
+      bar.keep({ guideline: guideline().name, scores });
       bar.close(); bar.tell(told);
     });
-    el.ends.append(link('Take scores back', () => send({}, 'Taken back.')), link('Cancel', () => bar.close()));
+    if (Object.keys(before).length) el.ends.append(link('Take scores back', () => send({}, 'Taken back.')));
+    el.ends.append(link('Cancel', () => bar.close()));
     el.onsubmit = event => {
       event.preventDefault();
       const given = [...new FormData(el)].map(([name, mark]) => [name, Number(mark)]);

@@ -48,8 +48,12 @@ def test_an_answer_is_scored_by_the_criteria_of_its_task(page: Page, server: Ser
     (row,) = stored(server, Feedback, ident(page))
     assert (row.guideline, row.scores) == ("summarisation-1", {"fluent": 4, "complete": 2})
     page.get_by_role("button", name="Score it").click()
+    expect(page.get_by_role("group", name="fluent").get_by_label("4")).to_be_checked()
     page.get_by_role("button", name="Take scores back").click()
     wait_for(page, lambda: [f.scores for f in stored(server, Feedback, ident(page))][1:] == [None])
+    page.get_by_role("button", name="Score it").click()
+    expect(page.get_by_role("group", name="fluent").get_by_label("4")).not_to_be_checked()
+    expect(page.get_by_role("button", name="Take scores back")).to_have_count(0)
 
 
 def test_an_edit_shows_what_it_changes_and_can_be_taken_back(page: Page, server: Server) -> None:

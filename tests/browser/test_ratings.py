@@ -54,6 +54,39 @@ def test_a_rating_gets_its_reasons_by_keyboard_alone(page: Page, server: Server)
     assert (last.value, last.reasons, last.comment) == (-1, ["Too long"], "it rambles")
 
 
+def test_who_opens_the_reasons_again_finds_them_and_adds_to_them(
+    page: Page, server: Server
+) -> None:
+    ask(page, "once more")
+    answered(page)
+    page.get_by_role("button", name="Bad answer").click()
+    why, words = (
+        page.get_by_role("button", name="Say what was wrong"),
+        page.get_by_label("Your own words"),
+    )
+    why.click()
+    page.get_by_role("button", name="Too long").click()
+    words.fill("it rambles")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Thanks, noted.")).to_be_visible()
+    why.click()
+    expect(page.get_by_role("button", name="Too long")).to_have_attribute("aria-pressed", "true")
+    expect(words).to_have_value("it rambles")
+    page.reload()
+    answered(page)
+    page.get_by_role("button", name="More").click()
+    why.click()
+    expect(words).to_have_value("it rambles")
+    page.get_by_role("button", name="Wrong facts").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Thanks, noted.")).to_be_visible()
+    last = stored(server, Feedback, ident(page))[-1]
+    assert (sorted(last.reasons), last.comment) == (["Too long", "Wrong facts"], "it rambles")
+    page.get_by_role("button", name="Good answer").click()
+    page.get_by_role("button", name="Say what was good").click()
+    expect(words).to_have_value("")
+
+
 def test_a_rating_that_can_not_be_stored_says_so_and_is_not_shown(page: Page) -> None:
     ask(page, "rate me offline")
     answered(page)

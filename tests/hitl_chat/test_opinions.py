@@ -16,6 +16,22 @@ def test_a_rating_shows_until_it_is_taken_back(service: Service, me: Started) ->
     assert service.show(me.rater, me.conversation)[-1].rating == 0
 
 
+def test_what_was_said_beside_thumb_and_edit_shows_until_it_is_taken_back(
+    service: Service, me: Started
+) -> None:
+    answer = ask(service, me, "hello")
+    assert service.show(me.rater, me.conversation)[-1].said == {}
+    service.opinions.rate(me.rater, answer.message, -1, ["Too long"], "half of it would do")
+    service.opinions.score(me.rater, answer.message, "dialogue-1", {"natural": 4})
+    why = {"reasons": ["Too long"], "comment": "half of it would do"}
+    scored = {"guideline": "dialogue-1", "scores": {"natural": 4}}
+    assert service.show(me.rater, me.conversation)[-1].said == why | scored
+    service.opinions.rate(me.rater, answer.message, 0)
+    assert service.show(me.rater, me.conversation)[-1].said == scored
+    service.opinions.score(me.rater, answer.message, "dialogue-1", {})
+    assert service.show(me.rater, me.conversation)[-1].said == {}
+
+
 def test_an_edit_is_what_the_page_shows(service: Service, me: Started, rows: Rows) -> None:
     answer = ask(service, me, "hello")
     service.opinions.edit(me.rater, answer.message, "good day")
