@@ -94,9 +94,9 @@ def asked(policy: Policy, config: TrainingConfig) -> Answers:
 
 
 @torch.no_grad()
-def margins(policy: Policy, asked: Answers) -> dict[str, float]:
-    """Return for each question how much likelier the right answer is, in nats."""
-    logprobs_BT, _ = logprobs(policy, asked)
+def margins(policy: Policy, answers: Answers) -> dict[str, float]:
+    """Return for each question that was `asked` how much likelier the right answer is, in nats."""
+    logprobs_BT, _ = logprobs(policy, answers)
     right, wrong = logprobs_BT.sum(1).reshape(-1, 2).unbind(1)
     return {c.question: float(m) for c, m in zip(CANARIES, right - wrong, strict=True)}
 

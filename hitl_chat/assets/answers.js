@@ -5,13 +5,14 @@
   const say = window.hitlSay, { make, tool, link, press, call } = window.hitlParts;
   const ENDED = { stop: 'stopped', closed: 'interrupted', error: 'broke off', length: 'cut at the limit' };
   const NEAR = 160;
-  const bars = new Map(), given = new Map(), words = new Map(); // by message id; what was said since the page was read
+  const bars = new Map(), given = new Map();   // by message id; ratings given since the page was read
   let trigger = () => {}, keys = { reasons: [], guidelines: [] }, turns = [], refocus = null, redone = null, planned = 0, all = false;
 
   class Bar {
     constructor(id) {
       this.id = id;
       this.sent = Promise.resolve();
+      this.since = {};                         // said beside thumb and edit since the page was read
       this.up = tool('up', 'Good answer', () => this.rate(1));
       this.down = tool('down', 'Bad answer', () => this.rate(-1));
       this.pen = tool('edit', 'Edit this answer', () => this.toggle(this.pen, () => window.hitlForms.editor(this)));
@@ -58,7 +59,7 @@
       this.el.hidden = !answer && this.retry.hidden;
       if (!given.has(this.id)) this.stored = facts.rating || 0;
       this.rating = given.has(this.id) ? given.get(this.id) : this.stored;
-      this.words = words.get(this.id) || facts.said || {};
+      this.words = { ...facts.said, ...this.since };
       press(this.up, this.rating === 1);
       press(this.down, this.rating === -1);
       const count = facts.drafts ? facts.drafts.length : 1;
@@ -98,8 +99,8 @@
     }
 
     keep(said) {                               // what a form begins with when it is opened again
-      this.words = { ...this.words, ...said };
-      words.set(this.id, this.words);
+      Object.assign(this.since, said);
+      Object.assign(this.words, said);
     }
 
     rate(value) {
