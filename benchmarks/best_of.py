@@ -39,7 +39,7 @@ def best_of(
     asked: list[list[Turn]] = [[{"role": "user", "content": prompt}] for prompt in prompts]
     torch.manual_seed(config.seed)
     with closing(Policy(base, replace(config, lora_layers=max(1, layers)))) as policy:
-        answers = draw(policy, [turns for turns in asked for _ in range(number)], config)
+        answers, _ = draw(policy, [turns for turns in asked for _ in range(number)], config)
     best = head.score(answers.features_BF).reshape(-1, number).argmax(1).tolist()
     texts = [answers.texts[row * number + place] for row, place in enumerate(best)]
     return [ask(taste, prompt, text) for prompt, text in zip(prompts, texts, strict=True)]

@@ -48,6 +48,11 @@ class RoomyLayer(DynamicLayer):
         self.keys, self.values = keys[..., :new, :], values[..., :new, :]
         return self.keys, self.values
 
+    def batch_select_indices(self, indices: Tensor) -> None:
+        """Hold these rows instead, in this order, each as often as it is named."""
+        super().batch_select_indices(indices)
+        self._room = None
+
     def replace(self, keys: Tensor, values: Tensor) -> None:
         """Hold these instead."""
         self.keys, self.values, self._room = keys, values, None

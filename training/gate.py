@@ -105,8 +105,9 @@ def sample(
 ) -> Sample:
     """Answer the prompts, with the same seed for every adapter. The canaries are asked apart."""
     torch.manual_seed(config.seed)
-    answers = draw(policy, prompts, config)
-    own, base = _nats(policy, answers)
+    answers, logprob_B = draw(policy, prompts, config)
+    tokens = max(float(answers.mask_BT.sum()), 1.0)
+    own, base = -float(logprob_B.sum()) / tokens, _surprise(policy, answers) / tokens
     return Sample(
         scores=score(answers).tolist(),
         asked=[prompts.index(turns) for turns in prompts],
@@ -216,16 +217,11 @@ def distinct2(texts: Sequence[str]) -> float:
 
 
 @torch.no_grad()
-def _nats(policy: Policy, answers: Answers) -> tuple[float, float]:
-    """Return how surprised policy and base are at the answers, in nats per token."""
-    own = base = tokens = 0.0
-    for part in torch.arange(len(answers)).split(CHUNK):
-        rows = answers.rows(part)
-        own -= float(logprobs(policy, rows)[0].sum())
-        with policy.as_reference():
-            base -= float(logprobs(policy, rows)[0].sum())
-        tokens += float(rows.mask_BT.sum())
-    return own / max(tokens, 1.0), base / max(tokens, 1.0)
+def _surprise(policy: Policy, answers: Answers) -> float:
+    """Return how surprised the base is at all the answers, in nats."""
+    with policy.as_reference():
+        parts = [answers.rows(part) for part in torch.arange(len(answers)).split(CHUNK)]
+        return -sum(float(logprobs(policy, part)[0].sum()) for part in parts)
 
 
 def _ratio(new: float, old: float) -> float:

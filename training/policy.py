@@ -54,6 +54,8 @@ class Policy:
         self.peft.eval()  # no dropout anywhere: the ratio must be 1 before the first step
         self._lower, self._upper = _split(base.model, first)
         self._middle, self._last = _split(base.model, layers - 1, first)
+        embeddings: nn.Module = base.model.get_input_embeddings()
+        self._boundary = self._lower.layers[-1] if self._lower and first else embeddings
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -87,6 +89,16 @@ class Policy:
             return embedded
         hidden: Tensor = self._lower(input_ids=ids_BT, use_cache=False).last_hidden_state
         return hidden
+
+    @contextmanager
+    def watched(self) -> Iterator[list[Tensor]]:
+        """Within, gather what `trunk` would return for the tokens of each run of the whole model."""
+        seen: list[Tensor] = []
+        hook = self._boundary.register_forward_hook(lambda _, __, found: seen.append(found))
+        try:
+            yield seen
+        finally:
+            hook.remove()
 
     def top(self, trunk_BTD: Tensor) -> Tensor:
         """Run the adapted part: what `trunk` returned to final hidden states BTD."""
@@ -152,7 +164,7 @@ def _lora(model: PreTrainedModel, rank: int, layers: range) -> LoraConfig:
     )
 
 
-def _split(model: PreTrainedModel, cut: int, first: int = 0) -> tuple[nn.Module | None, nn.Module]:
+def _split(model: PreTrainedModel, cut: int, first: int = 0) -> tuple[Any, nn.Module]:
     """Return views of the layers from `first` to below `cut`, and from there on.
 
     They share every weight with `model`. Where the layers can't be told apart, the lower view is None

@@ -118,7 +118,7 @@ def update(
     for number in range(config.updates):
         # 1. Roll out: several candidates to each of some prompts that people asked.
         asked = [goal.prompts[i] for i in _picked(len(goal.prompts), config, generator)]
-        answers = draw(policy, asked, config)
+        answers, _ = draw(policy, asked, config)
         # 2. Score.
         shares_BT = goal.shares(answers).to(answers.mask_BT.device)
         # 3. Rewards with what they cost; 4. advantages.

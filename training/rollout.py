@@ -22,6 +22,8 @@ from training.prompts import Answer, Turn, harmless, render
 
 CHUNK = 32
 """Answers that go through the frozen layers at once; bounds memory, changes no number."""
+Written = tuple[list[int], list[int]]
+"""The tokens of a prompt, and of an answer to it."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,16 @@ class Answers:
         )
 
 
-def draw(policy: Policy, prompts: Sequence[list[Turn]], config: TrainingConfig) -> Answers:
-    """Let the policy answer each prompt once, at its temperature."""
+def draw(
+    policy: Policy, prompts: Sequence[list[Turn]], config: TrainingConfig
+) -> tuple[Answers, Tensor]:
+    """Let the policy answer each prompt once; the log-probability of each answer, B, comes with it."""
     heads = [render(policy.base.tokenizer, turns, config.max_prompt) for turns in prompts]
-    tails = generate(policy.base, heads, config.max_answer, policy.temperature)
-    return encode(policy, list(prompts), heads, tails)
+    drawn = generate(policy, heads, config.max_answer)
+    written = [(head, one.ids) for head, one in zip(heads, drawn, strict=True)]
+    trunk_BTD = pad_sequence([one.trunk_TD for one in drawn], batch_first=True)
+    answers = _encoded(policy.base, list(prompts), written, trunk_BTD)
+    return answers, torch.stack([one.logprob for one in drawn])
 
 
 def given(
@@ -67,7 +74,10 @@ def given(
     """Encode answers that people rated or wrote; what goes beyond `max_answer` tokens is cut."""
     heads = [render(policy.base.tokenizer, turns, config.max_prompt) for turns, _ in items]
     tails = [answer_ids(policy.base, answer)[: config.max_answer] for _, answer in items]
-    return encode(policy, [turns for turns, _ in items], heads, tails)
+    written = list(zip(heads, tails, strict=True))
+    ids_BT = _padded(policy.base, written)
+    trunk_BTD = _trunk(policy, ids_BT, torch.tensor([len(h) + len(t) for h, t in written]))
+    return _encoded(policy.base, [turns for turns, _ in items], written, trunk_BTD)
 
 
 def answer_ids(base: Base, answer: Answer) -> list[int]:
@@ -77,20 +87,13 @@ def answer_ids(base: Base, answer: Answer) -> list[int]:
     return [*ids, base.tokenizer.eos_token_id] if answer.ended else ids
 
 
-def encode(
-    policy: Policy, turns: list[list[Turn]], heads: list[list[int]], tails: list[list[int]]
+def _encoded(
+    base: Base, turns: list[list[Turn]], written: list[Written], trunk_BTD: Tensor
 ) -> Answers:
-    """Pad prompts with their answers on the right and run the frozen layers over them."""
-    base = policy.base
-    rows = [torch.tensor(head + tail) for head, tail in zip(heads, tails, strict=True)]
-    masks = [
-        torch.tensor([False] * len(head) + [True] * len(tail))
-        for head, tail in zip(heads, tails, strict=True)
-    ]
-    pad = base.tokenizer.pad_token_id
-    ids_BT = pad_sequence(rows, batch_first=True, padding_value=pad).to(base.device)
+    """Put together what is known of answers, and what their features are."""
+    ids_BT, tails = _padded(base, written), [tail for _, tail in written]
+    masks = [torch.tensor([False] * len(head) + [True] * len(tail)) for head, tail in written]
     mask_BT = pad_sequence(masks, batch_first=True).to(base.device)
-    trunk_BTD = _trunk(policy, ids_BT, torch.tensor([len(row) for row in rows]))
     parts = zip(ids_BT.split(CHUNK), trunk_BTD.split(CHUNK), mask_BT.split(CHUNK), strict=True)
     means = [_means(token_features(base, ids, trunk), mask.cpu()) for ids, trunk, mask in parts]
     texts = [base.tokenizer.decode(tail, skip_special_tokens=True) for tail in tails]
@@ -103,6 +106,13 @@ def encode(
         trunk_BTD,
         torch.cat([torch.cat(means), _forms(texts, tails)], 1),
     )
+
+
+def _padded(base: Base, written: list[Written]) -> Tensor:
+    """Return the token ids BT of prompts with their answers, padded on the right."""
+    rows = [torch.tensor(head + tail) for head, tail in written]
+    filler = base.tokenizer.pad_token_id
+    return pad_sequence(rows, batch_first=True, padding_value=filler).to(base.device)
 
 
 def _trunk(policy: Policy, ids_BT: Tensor, length_B: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ def test_an_answer_that_was_stopped_or_cut_has_no_end(
 
 def test_picking_rows_changes_no_number(policy: Policy, config: TrainingConfig) -> None:
     torch.manual_seed(0)
-    answers = draw(policy, [HI, LONG, HI, LONG], config)
+    answers, _ = draw(policy, [HI, LONG, HI, LONG], config)
     rows = torch.tensor([2, 1])
     with torch.no_grad():
         part = logprobs(policy, answers.rows(rows))[0].sum(1)
