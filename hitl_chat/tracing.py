@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from hitl_chat import markup
 from storage import adapters, conversations, cycles, transcripts
 from storage.models import Cycle, Feedback, Message
 from training.split import is_heldout, unit
@@ -33,7 +34,12 @@ def trace(session: Session, message: Message, heldout_share: float) -> dict[str,
         "cycle": _cycle(cycle) if cycle else None,
         "served": adapters.served(session),
         "answers": [
-            {"message": draft.id, "version": draft.version, "text": draft.text}
+            {
+                "message": draft.id,
+                "version": draft.version,
+                "text": draft.text,
+                "formed": markup.nodes(draft.text),
+            }
             for draft in conversations.drafts(session, message)
         ],
     }

@@ -5,8 +5,10 @@
   const say = window.hitlSay, { make, link } = window.hitlParts;
   const SAID = { edit: 'what you wanted instead', choice: 'which draft is better', scores: 'scores' };
 
-  const column = (title, text) =>
-    make('section', { tabIndex: 0, ariaLabel: title }, make('h3', {}, title), make('p', {}, text));
+  const formed = node => typeof node === 'string' ? node
+    : make(node.tag, node.start === undefined ? {} : { start: node.start }, ...node.inside.map(formed));
+  const column = (title, answer) => make('section', { tabIndex: 0, ariaLabel: title },
+    make('h3', {}, title), make('div', { cls: 'formed' }, ...answer.formed.map(formed)));
   function panel(bar, label, options) {
     const body = make('div', { cls: 'beside', role: 'status' });
     const el = make('div', { cls: 'editor', role: 'group', label: say(label) }, body);
@@ -27,9 +29,13 @@
     const body = panel(bar, 'Which answer is better?', { instead: true });
     body.textContent = say('Writing another answer…');
     await guarded(body, async () => {
-      const { answers } = await bar.call('trace');
+      let { answers } = await bar.call('trace'), other = answers.filter(a => a.message !== bar.id && a.text).pop();
+      if (!other) {
+        const { message } = await another(bar);
+        ({ answers } = await bar.call('trace'));
+        other = answers.find(a => a.message === message);
+      }
       const mine = answers.find(a => a.message === bar.id);
-      const other = answers.filter(a => a.message !== bar.id && a.text).pop() || await another(bar);
       const pair = Math.random() < .5 ? [mine, other] : [other, mine];
       const choose = async (chosen, rejected, verdict) => guarded(body, async () => {
         await bar.choose(chosen.message, rejected.message, verdict);
@@ -40,7 +46,7 @@
       const [a, b] = pair;
       body.replaceChildren(
         make('p', {}, say('The order is random; which version wrote which is told afterwards.')),
-        make('div', { cls: 'pair' }, column('A', a.text), column('B', b.text)),
+        make('div', { cls: 'pair' }, column('A', a), column('B', b)),
         make('div', { cls: 'chips' },
           make('button', { type: 'button', cls: 'chip', onclick: () => choose(a, b, 'better') }, say('A is better')),
           make('button', { type: 'button', cls: 'chip', onclick: () => choose(b, a, 'better') }, say('B is better')),
@@ -77,8 +83,8 @@
       const newer = told.answers.filter(a => a.version === told.served && a.version !== mine.version && a.text).pop();
       const list = make('dl', {}, ...facts(told).flatMap(([name, value]) =>
         [make('dt', {}, say(name)), make('dd', {}, value)]));
-      const after = newer ? make('div', { cls: 'pair' }, column(`${say('Before')}: ${mine.version}`, mine.text),
-        column(`${say('After')}: ${newer.version}`, newer.text)) : '';
+      const after = newer ? make('div', { cls: 'pair' }, column(`${say('Before')}: ${mine.version}`, mine),
+        column(`${say('After')}: ${newer.version}`, newer)) : '';
       const ask = !newer && told.served !== mine.version && link(say('Answer it again with {version}', { version: told.served }),
         () => { ask.disabled = true; ask.textContent = say('Writing another answer…');
           guarded(body, async () => { await another(bar); await draw(); bar.reread(); }); });

@@ -113,6 +113,16 @@ def test_two_drafts_are_compared_without_their_versions(
     ]
 
 
+def test_drafts_look_as_they_do_in_the_chat_and_nothing_in_them_runs(page: Page) -> None:
+    ask(page, "a **strong** one and <b>not</b> [a link](http://127.0.0.1:9)")
+    answered(page)
+    page.get_by_role("button", name="Compare with another draft").click()
+    drafts = page.locator(".pair section")
+    expect(drafts.locator("strong")).to_have_text(["strong", "strong"])
+    expect(drafts.first).to_contain_text("Echo: a strong one and <b>not</b> a link")
+    expect(drafts.locator(":is(b, a, img)")).to_have_count(0)
+
+
 def test_a_draft_that_wins_tells_who_wrote_which_and_has_the_focus(page: Page) -> None:
     ask(page, "compare me")
     answered(page)
