@@ -62,7 +62,7 @@ def mounted(
         ssr_mode=False,
         theme=looks.theme(),
         css=looks.style("owner.css"),
-        head=looks.scripts("owner.js"),
+        head=looks.scripts("sentences.js", "owner.js"),
         **options,
     )
 

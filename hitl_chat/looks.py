@@ -6,6 +6,7 @@ import gradio as gr
 
 ASSETS = Path(__file__).parent / "assets"
 SCRIPTS = (
+    "sentences.js",
     "words.js",
     "told.js",
     "parts.js",

@@ -73,7 +73,7 @@
     if (!cycle) return [...rows, ['Training', say('it waits for the next one')]];
     const how = use === 'training' ? 'cycle {n} learned from it' : 'cycle {n} kept it apart, to check what was learned';
     rows.push(['Training', say(how, { n: cycle.id })]);
-    rows.push(['Verdict', [cycle.status, cycle.status === 'promoted' && cycle.version, ...cycle.reasons].filter(Boolean).join('; ')]);
+    rows.push(['Verdict', [cycle.status, cycle.status === 'promoted' && cycle.version, ...cycle.reasons].filter(Boolean).map(window.hitlTraining).join('; ')]);
     return rows;
   }
   async function trace(bar) {

@@ -1,8 +1,7 @@
-// The owner's page in Chinese, where the browser is. The server writes English; what stands here, whole
-// or with its figures, is put in place of it. People's own words and names of versions stay as they are.
+// The owner's page in Chinese, where the browser is: what stands here and in `sentences.js` is put in place
+// of the server's English. People's own words and names of versions stay as they are.
 (() => {
   if (!(navigator.language || '').toLowerCase().startsWith('zh')) return;
-  // {name} stays as it is, {~name} is looked up too.
   const ZH = {
     "Owner's page": '主办者页面', 'to the chat': '去聊天', 'Serves': '正在服务', 'Waiting': '等待训练', 'Next training': '下次训练',
     'is due': '即将开始', 'after {n} more': '再收 {n} 条之后', '{~due} (trainer is off)': '{due}(训练已关闭)',
@@ -10,11 +9,6 @@
     'Version {v} serves; training is in phase {~phase}.': '版本 {v} 正在服务;训练进行到:{phase}。',
     'No training runs right now.': '现在没有训练在进行。', 'This phase': '这一步',
     'Cycle {n}: {~phase}, {share}.': '第 {n} 轮:{phase},{share}。', 'Cycle {n}: {~phase}, {share}. {~detail}': '第 {n} 轮:{phase},{share}。{detail}',
-    'mark': '标记', 'targets': '目标', 'fit': '拟合', 'update': '更新', 'gate': '检验', 'publish': '发布',
-    'loading the model': '正在加载模型', 'freezing the feedback': '正在截取反馈', 'reading the feedback': '正在读取反馈', 'fitting the reward head on {n} labels': '正在用 {n} 个标签拟合奖励模型',
-    'answering held-out questions with the served version': '正用当前版本回答留出的问题', 'answering held-out questions with the candidate': '正用候选版本回答留出的问题',
-    'preparing the rated answers': '正在准备评价过的回答', 'publishing the adapter': '正在发布适配器', 'starting afresh from the base: {why}': '从基础模型重新开始:{why}',
-    'update {i} of {n}: reward {reward}, KL {kl}': '第 {i}/{n} 次更新:奖励 {reward},KL {kl}',
 
     'Feedback': '反馈', 'Training': '训练', 'Versions': '版本', 'Review': '审阅', 'Raters and bias': '评价者与偏差', 'Export': '导出',
     'Nothing yet.': '还没有。', 'As a table': '以表格显示', '{~title}; the table below says the same': '{title};下面的表格内容相同',
@@ -24,21 +18,16 @@
 
     'Reward head, on held-out feedback': '奖励模型,在留出的反馈上', 'Reward head: foretold and liked': '奖励模型:预测与实际喜欢',
     'Implicit signals: foretold and liked': '隐式信号:预测与实际喜欢', 'foretold to be liked': '预测会被喜欢', 'Foretold to be liked': '预测会被喜欢', 'Were liked, 90% interval': '实际喜欢,90% 区间',
-    'auc': 'AUC', 'accuracy': '准确率', 'precision': '精确率', 'recall': '召回率', 'f1': 'F1', 'pair accuracy': '成对准确率', 'goes by': '依据', 'cycle': '轮次', 'cycle {n}': '第 {n} 轮',
+    'auc': 'AUC', 'accuracy': '准确率', 'precision': '精确率', 'recall': '召回率', 'f1': 'F1', 'pair accuracy': '成对准确率', 'goes by': '依据', 'cycle': '轮次',
     'Implicit signals: no training has seen any yet.': '隐式信号:还没有训练见过。', 'Implicit signals: {n} ratings beside them say too little: not used yet.': '隐式信号:同时有的评价只有 {n} 条,说明不了什么:尚未使用。',
     'Implicit signals: AUC {auc} ({low} to {high}) against {n} ratings: {~used}.': '隐式信号:与 {n} 条评价相比 AUC {auc}({low} 至 {high}):{used}。', 'used': '已使用', 'not used yet': '尚未使用',
-    'Cycles': '训练轮次', 'Cycle': '轮次', 'Result': '结果', 'Why': '原因', 'Ended': '结束于', 'promoted': '已上线', 'refused': '被拒绝', 'failed': '失败', 'skipped': '跳过', 'interrupted': '中断', 'running': '进行中',
+    'Cycles': '训练轮次', 'Cycle': '轮次', 'Result': '结果', 'Why': '原因', 'Ended': '结束于',
     'prompts {n}': '练习的问题 {n}', 'heldout prompts {n}': '留出的问题 {n}', 'updates {n}': '更新 {n} 次', 'examples {n}': '样本 {n}', 'weight change {x}': '权重变化 {x}', 'update {name}': '方法 {name}', 'stopped {~why}': '结束于 {why}',
-    '{n} labels to learn from; {least} are needed.': '可学习的标签有 {n} 个,需要 {least} 个。', 'All ratings say the same; the reward head needs likes and dislikes.': '所有评价都一样;奖励模型需要喜欢和不喜欢。',
     'Exams on other questions': '用其他问题的考试', 'After': '之后', 'Score': '分数', 'Bounds': '界限', 'tilt': '倾斜', 'practice': '练习', 'within bounds': '在界限之内',
     'KL to the base, nats a token': '与基础模型的 KL,每词元纳特', 'Clip fraction': '裁剪比例', 'Entropy, nats a token': '熵,每词元纳特', 'Value loss': '价值损失', 'Surprise of the base, nats a token': '基础模型的意外程度,每词元纳特',
     'Update of cycle': '哪一轮的更新', 'No cycle has practised yet.': '还没有哪一轮练习过。', 'Cycle {n} ended its update with: {~stopped}.': '第 {n} 轮的更新结束于:{stopped}。',
     'Cycle {n} ended its update with: {~stopped}. Faint: the {k} before it.': '第 {n} 轮的更新结束于:{stopped}。淡色:之前的 {k} 轮。',
     'all updates done': '全部更新完成', 'all epochs done': '全部训练遍数完成', 'the score on unpractised questions rose no more after {n}': '未练习问题上的分数在 {n} 之后不再上升',
-    'Held-out reward: wins {a} of {n} answers to {q} questions (surely {b}; above 50% is needed) against the served version, {from} to {to}.': '留出问题上的奖励:对 {q} 个问题的 {n} 个回答中胜过当前版本 {a}(至少 {b};需要超过 50%),{from} 到 {to}。',
-    'KL to the base is {kl} nats per token; at most {most}.': '与基础模型的 KL 为每词元 {kl} 纳特;最多 {most}。', 'The base is {x} as surprised; at most {most}.': '基础模型的意外程度为 {x};最多 {most}。',
-    'Answers are {x} as long; {low} to {high}.': '回答长度为 {x};{low} 至 {high}。', 'Distinct bigrams are {x}; at least {least}.': '不同的二元词组为 {x};至少 {least}。',
-    'Repetition changed by {x}; at most {most}.': '重复变化 {x};最多 {most}。', 'Canary questions lost: none.': '没有丢失常识题。', 'Canary questions lost: {lost}.': '丢失的常识题:{lost}。',
 
     'Serve this version': '启用这个版本', 'Roll back to the one before': '退回上一个版本', 'From': '来自', 'Made': '制作于', 'serves now': '正在服务', 'Served': '服务记录', 'Since': '自',
     'promoted by cycle {n}': '由第 {n} 轮上线', 'rolled back by hand from {v}': '手动从 {v} 退回', 'Version {v} serves from now on.': '从现在起由版本 {v} 服务。',
@@ -96,38 +85,7 @@
   const LEAVE = 'script, style, textarea, .turn p, .map';
   const NAMED = ['aria-label', 'placeholder', 'title', 'data-column'];
 
-  const forms = Object.keys(ZH).filter((text) => text.includes('{')).map((text) => {
-    const names = [...text.matchAll(/\{(~?\w+)\}/g)].map((found) => found[1]);
-    const parts = text.split(/\{~?\w+\}/).map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    return { form: new RegExp(`^${parts.join('(.+?)')}$`, 's'), names, said: ZH[text], plain: parts.join('').length };
-  }).sort((one, other) => other.plain - one.plain); // what says most fits best
-
-  function filled(text) {
-    for (const { form, names, said } of forms) {
-      const found = form.exec(text);
-      if (!found) continue;
-      const values = Object.fromEntries(names.map((name, place) => [
-        name.replace('~', ''), name.startsWith('~') ? say(found[place + 1]) : found[place + 1],
-      ]));
-      return said.replace(/\{(\w+)\}/g, (whole, name) => values[name]);
-    }
-    return null;
-  }
-
-  // Reasons, bounds and figures stand side by side on one line, a format's name before what it is for.
-  function say(text) {
-    if (!/[a-z]/i.test(text)) return text;
-    if (ZH[text]) return ZH[text];
-    const reasons = text.split(/(?<=\.); /); // each by itself: most have a semicolon of their own
-    if (reasons.length > 1) return reasons.map(say).join(';').replaceAll('。;', '。');
-    for (const between of ['; ', /(?<=\.) (?=[A-Z])/, ', ']) {
-      const parts = text.split(between);
-      const said = parts.map((part) => (parts.length > 1 ? say(part) : part));
-      if (said.every((part, place) => part !== parts[place])) return said.join(';').replaceAll('。;', '。');
-    }
-    const [, name, rest] = /^([\w-]+): (.+)$/s.exec(text) ?? [];
-    return ZH[rest] ? `${name}:${ZH[rest]}` : filled(text) ?? text;
-  }
+  const say = window.hitlSentences(ZH);
 
   function put(node) {
     const text = node.data.trim();

@@ -6,7 +6,7 @@
   const NAMES = { mark: 'collecting', targets: 'preparing', fit: 'fitting the reward', update: 'practising',
     gate: 'checking the result', publish: 'publishing' };
   const PANEL = '#learning:not(#chat *)';    // markup in a message is named as it likes
-  const say = window.hitlSay;
+  const say = window.hitlSay, training = window.hitlTraining;
   let looking = false;
 
   const waiting = (n, then) => say(`{n} ${n === 1 ? 'piece' : 'pieces'} of feedback waiting; ${then}`, { n });
@@ -24,12 +24,12 @@
     if (!cycle) return say('none so far');
     const reasons = (cycle.verdict && cycle.verdict.reasons) || [];
     const end = cycle.version && cycle.status === 'promoted' ? ` as ${cycle.version}` : '';
-    return [`cycle ${cycle.id} ${cycle.status}${end}`, cycle.error, ...[].concat(reasons)].filter(Boolean).join('; ');
+    return [`cycle ${cycle.id} ${cycle.status}${end}`, cycle.error, ...[].concat(reasons)].filter(Boolean).map(training).join('; ');
   }
   function facts(status) {
     const rows = [['Serving now', status.version], ['Feedback so far', status.feedback.total],
       ['Waiting for a training', status.feedback.waiting], ['Last training', lastCycle(status.cycle)]];
-    if (status.running) rows.push(['Running', `cycle ${status.running.id}. ${status.running.detail || ''}`]);
+    if (status.running) rows.push(['Running', training([`cycle ${status.running.id}`, status.running.detail].filter(Boolean).join('. '))]);
     if (status.problem) rows.push(['Problem', window.hitlTold(status.problem)]);
     return rows;
   }

@@ -82,5 +82,6 @@
     const said = (chinese && ZH[text]) || text;
     return said.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
   };
+  window.hitlTraining = chinese ? window.hitlSentences() : text => text;  // what the server says of it
   if (chinese) document.documentElement.lang = 'zh';
 })();

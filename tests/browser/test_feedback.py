@@ -232,7 +232,9 @@ def test_nothing_on_the_page_is_a_grave_barrier(browser: Browser, server: Server
     page.close()
 
 
-def test_a_chinese_browser_gets_a_chinese_page(browser: Browser, server: Server) -> None:
+def test_a_chinese_browser_gets_a_chinese_page(
+    browser: Browser, server: Server, database: Database
+) -> None:
     context = browser.new_context(locale="zh-CN", viewport={"width": 360, "height": 740})
     page = context.new_page()
     page.goto(server.url)
@@ -250,6 +252,14 @@ def test_a_chinese_browser_gets_a_chinese_page(browser: Browser, server: Server)
         page,
         lambda: [f.reasons for f in stored(server, Feedback, ident(page))][1:] == [["Too long"]],
     )
+    cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)).id)
+    verdict = {"promote": False, "reasons": ["Answers are 2.00x as long; 0.80 to 1.25."]}
+    database.write(lambda s: cycles.close(s, cycle, "refused", verdict=verdict))
+    page.get_by_role("button", name="我的评价起了什么作用?").click()
+    expect(page.locator(".beside dl")).to_contain_text("被拒绝; 回答长度为 2.00x")
+    page.locator("#learning summary").click()
+    expect(page.locator("#learning dl")).to_contain_text(f"第 {cycle} 轮被拒绝; 回答长度为 2.00x")
+    page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="新对话")).to_be_visible()
     page.get_by_role("button", name="新对话").click()
     expect(page.locator("#chat .placeholder")).to_contain_text("问点什么吧")
