@@ -54,8 +54,7 @@ class Policy:
         self.peft.eval()  # no dropout anywhere: the ratio must be 1 before the first step
         self._lower, self._upper = _split(base.model, first)
         self._middle, self._last = _split(base.model, layers - 1, first)
-        embeddings: nn.Module = base.model.get_input_embeddings()
-        self._boundary = self._lower.layers[-1] if self._lower and first else embeddings
+        self._boundary = _last_frozen(base.model, first)
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -164,7 +163,7 @@ def _lora(model: PreTrainedModel, rank: int, layers: range) -> LoraConfig:
     )
 
 
-def _split(model: PreTrainedModel, cut: int, first: int = 0) -> tuple[Any, nn.Module]:
+def _split(model: PreTrainedModel, cut: int, first: int = 0) -> tuple[nn.Module | None, nn.Module]:
     """Return views of the layers from `first` to below `cut`, and from there on.
 
     They share every weight with `model`. Where the layers can't be told apart, the lower view is None
@@ -177,6 +176,16 @@ def _split(model: PreTrainedModel, cut: int, first: int = 0) -> tuple[Any, nn.Mo
     lower.layers, lower.norm = body.layers[first:cut], nn.Identity()
     upper.layers = body.layers[cut:]
     return lower, upper
+
+
+def _last_frozen(model: PreTrainedModel, first: int) -> nn.Module:
+    """Return what gives the adapted layers, from `first` on, the states that they start from."""
+    body: Any = model.base_model
+    if first and model.config.model_type in SPLITTABLE:
+        layer: nn.Module = body.layers[first - 1]
+        return layer
+    embeddings: nn.Module = model.get_input_embeddings()
+    return embeddings
 
 
 def _through(view: nn.Module, hidden_BTD: Tensor) -> Tensor:
