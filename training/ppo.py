@@ -162,11 +162,13 @@ def _tilt(
     # Nothing is known of words where the host's function alone rewards, or the head is sure of none.
     if not worths.words_V.any():
         return found
-    held = tilted.anchors(policy, config)
+    few = torch.randperm(len(rated.answers))[: config.tilt_steps * config.rated_batch]
+    taught = tilted.see(policy, rated.answers.rows(few))
+    held = tilted.see(policy, tilted.anchors(policy, config))
     while len(found) < TRIES and not course.passed:
         policy.restore(before)
-        bent = tilted.tilt(policy, rated.answers, worths, _closer(config, course.dearness))
-        found.append(tilted.learn(policy, rated.answers, held, bent, config))
+        bent = tilted.tilt(policy, taught, worths, _closer(config, course.dearness))
+        found.append(tilted.learn(policy, taught, held, bent, config))
         course.exam()
     if not course.promising:
         policy.restore(before)

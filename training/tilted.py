@@ -43,7 +43,7 @@ PRICES = (1e-4, 1e2)
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Seen:
     """Answers as they come to the last layer, and what the base makes of them: run once."""
 
     ids_BT: Tensor
@@ -51,11 +51,14 @@ class _Seen:
     below_BTD: Tensor
     base_BTD: Tensor
 
-    def rows(self, index: Tensor) -> "_Seen":
+    def __len__(self) -> int:
+        return len(self.ids_BT)
+
+    def rows(self, index: Tensor) -> "Seen":
         """Return some of the answers, cut to the longest of them."""
         width = int(self.mask_BT[index].any(0).nonzero().max()) + 1
         whole = (self.ids_BT, self.mask_BT, self.below_BTD, self.base_BTD)
-        return _Seen(*(part[index, :width] for part in whole))
+        return Seen(*(part[index, :width] for part in whole))
 
     @property
     def inside(self) -> Tensor:
@@ -78,9 +81,19 @@ class _Seen:
         return Places(number_BT[self.inside], answer_BL[self.inside.nonzero()[:, 0]])
 
 
-def tilt(policy: Policy, answers: Answers, worths: Worths, config: TrainingConfig) -> Tilt:
+@torch.no_grad()
+def see(policy: Policy, answers: Answers) -> Seen:
+    """Run the layers below the last one, as they are now, and the base's over answers."""
+    below, base = [], []
+    for trunk_BTD in answers.trunk_BTD.split(CHUNK):
+        below.append(policy.below_last(trunk_BTD))
+        with policy.as_reference():
+            base.append(policy.top(trunk_BTD))
+    return Seen(answers.ids_BT, answers.mask_BT, torch.cat(below), torch.cat(base))
+
+
+def tilt(policy: Policy, seen: Seen, worths: Worths, config: TrainingConfig) -> Tilt:
     """Return the base bent to what is worth most within `tilt_kl` nats per token of it."""
-    seen = _seen(policy, answers.rows(torch.randperm(len(answers))[:LOOKED_AT]))
     base_ND = seen.base_ND
     some = torch.randperm(len(base_ND))[:LOOKED_AT]
     logits_NV, places = policy.logits(base_ND[some]), seen.places.rows(some)
@@ -100,7 +113,7 @@ def anchors(policy: Policy, config: TrainingConfig) -> Answers:
 
 
 def learn(
-    policy: Policy, answers: Answers, held: Answers, tilt: Tilt, config: TrainingConfig
+    policy: Policy, taught: Seen, held: Seen, tilt: Tilt, config: TrainingConfig
 ) -> list[float]:
     """Fit the policy to the tilted base, and on answers that are `held` to the base as it is.
 
@@ -110,14 +123,12 @@ def learn(
     as_it_is = Tilt(nothing_V, nothing_V, torch.zeros(config.max_answer + 1), tilt.stops)
     trained, found = policy.last_parameters, list[float]()
     optimiser = torch.optim.AdamW(trained, lr=config.tilt_rate, weight_decay=0.0)
-    few = torch.randperm(len(answers))[: config.tilt_steps * config.rated_batch]
-    taught, kept = _seen(policy, answers.rows(few)), _seen(policy, held)
-    for rows in _batches(len(few), config):
+    for rows in _batches(len(taught), config):
         left = min(1.0, 2 - 2 * len(found) / config.tilt_steps)
         optimiser.param_groups[0]["lr"] = config.tilt_rate * left
         far = _loss(policy, taught.rows(rows), tilt)
         some = torch.randperm(len(held))[: config.rated_batch]
-        loss = far + _loss(policy, kept.rows(some), as_it_is)
+        loss = far + _loss(policy, held.rows(some), as_it_is)
         gradient_step(optimiser, loss, trained, config.grad_norm)
         found.append(float(far.detach()))
     return found
@@ -142,18 +153,8 @@ def _batches(size: int, config: TrainingConfig) -> Iterator[Tensor]:
     yield from torch.cat(rounds)[:needed].split(config.rated_batch)
 
 
-def _loss(policy: Policy, seen: _Seen, tilt: Tilt) -> Tensor:
+def _loss(policy: Policy, seen: Seen, tilt: Tilt) -> Tensor:
     own_ND = policy.last(seen.below_BTD)[:, :-1][seen.inside]
     wanted = Wanted(seen.base_ND, seen.places, tilt)
     head = policy.base.model.get_output_embeddings()
     return divergences(own_ND, wanted, head, policy.temperature).mean()
-
-
-@torch.no_grad()
-def _seen(policy: Policy, answers: Answers) -> _Seen:
-    below, base = [], []
-    for trunk_BTD in answers.trunk_BTD.split(CHUNK):
-        below.append(policy.below_last(trunk_BTD))
-        with policy.as_reference():
-            base.append(policy.top(trunk_BTD))
-    return _Seen(answers.ids_BT, answers.mask_BT, torch.cat(below), torch.cat(base))

@@ -31,13 +31,20 @@ def worths(base: Base) -> Worths:
     return Worths(words_V, torch.zeros(64))
 
 
+def seen(
+    policy: Policy, answers: Answers, config: TrainingConfig
+) -> tuple[tilted.Seen, tilted.Seen]:
+    """Return the answers, and the anchors, as they come to the last layer."""
+    return tilted.see(policy, answers), tilted.see(policy, tilted.anchors(policy, config))
+
+
 def test_the_bound_on_kl_is_used_up_and_kept(
     policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
 ) -> None:
     plain = replace(config, tilt_sharpness=1.0, tilt_kl=0.05)
-    bent = tilted.tilt(policy, answers, worths, plain)
+    seen = tilted.see(policy, answers)
+    bent = tilted.tilt(policy, seen, worths, plain)
     with torch.no_grad():
-        seen = tilted._seen(policy, answers)
         far = float(bent.distance(policy.logits(seen.base_ND), seen.places).mean())
     assert 0.04 < far <= 0.05
     assert float(bent.nats_V[LIKED]) > 0
@@ -51,8 +58,9 @@ def test_a_liked_word_becomes_likelier_and_the_policy_comes_close_to_what_was_as
     with torch.no_grad():
         before, _ = logprobs(policy, liked)
     quick = replace(config, tilt_steps=40, tilt_rate=1e-2, tilt_sharpness=1.0)
-    bent = tilted.tilt(policy, answers, worths, replace(quick, tilt_kl=0.3))
-    found = tilted.learn(policy, answers, tilted.anchors(policy, quick), bent, quick)
+    taught, held = seen(policy, answers, quick)
+    bent = tilted.tilt(policy, taught, worths, replace(quick, tilt_kl=0.3))
+    found = tilted.learn(policy, taught, held, bent, quick)
     with torch.no_grad():
         after, _ = logprobs(policy, liked)
     assert len(found) == 40
@@ -64,24 +72,25 @@ def test_answers_may_be_shorter_than_what_the_policy_is_held_to(
     policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
 ) -> None:
     quick, short = replace(config, tilt_steps=2), Worths(worths.words_V, torch.zeros(6))
-    held = tilted.anchors(policy, quick)
+    taught, held = seen(policy, answers, quick)
     assert int(held.mask_BT.sum(1).max()) > 6
-    bent = tilted.tilt(policy, answers, short, quick)
-    assert len(tilted.learn(policy, answers, held, bent, quick)) == 2
+    bent = tilted.tilt(policy, taught, short, quick)
+    assert len(tilted.learn(policy, taught, held, bent, quick)) == 2
 
 
 def test_a_policy_stays_close_to_the_base_on_what_is_held_to_it(
     policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
 ) -> None:
     quick = replace(config, tilt_steps=40, tilt_rate=1e-2, tilt_sharpness=1.0, tilt_kl=0.3)
-    bent = tilted.tilt(policy, answers, worths, quick)
+    taught = tilted.see(policy, answers)
+    bent = tilted.tilt(policy, taught, worths, quick)
     anchors, start = tilted.anchors(policy, quick), policy.snapshot()
 
     def moved(held: Answers) -> float:
         torch.manual_seed(0)
         policy.restore(start)
         before, _ = logprobs(policy, anchors)
-        tilted.learn(policy, answers, held, bent, quick)
+        tilted.learn(policy, taught, tilted.see(policy, held), bent, quick)
         after, _ = logprobs(policy, anchors)
         return float((after - before)[anchors.mask_BT].detach().abs().mean())
 
@@ -95,7 +104,8 @@ def test_a_liked_word_is_favoured_once_and_a_liked_mark_always(
     word, mark = int(letters_V.argmax()), int(policy.base.kinds_VC[:, 0].argmax())
     words_V = torch.zeros(len(letters_V))
     words_V[[word, mark]] = 1.0
-    bent = tilted.tilt(policy, answers, Worths(words_V, torch.zeros(64)), config)
+    worths = Worths(words_V, torch.zeros(64))
+    bent = tilted.tilt(policy, tilted.see(policy, answers), worths, config)
     assert float(bent.nats_V[word]) == float(bent.nats_V[mark]) == float(bent.again_V[mark]) > 0
     assert float(bent.again_V[word]) == 0
 
@@ -105,8 +115,8 @@ def test_only_the_last_layer_is_fitted(base: Base, config: TrainingConfig, worth
     policy = Policy(base, deep)
     before = policy.snapshot()
     answers = given(policy, [(PROMPTS[0], Answer("good")), (PROMPTS[1], Answer("bad"))], deep)
-    bent = tilted.tilt(policy, answers, worths, deep)
-    tilted.learn(policy, answers, tilted.anchors(policy, deep), bent, deep)
+    taught, held = seen(policy, answers, deep)
+    tilted.learn(policy, taught, held, tilted.tilt(policy, taught, worths, deep), deep)
     names = [n for n, p in policy.peft.named_parameters() if p.requires_grad]
     pairs = zip(names, before, policy.parameters, strict=True)
     moved = {n.split(".layers.")[1][0] for n, was, now in pairs if not torch.equal(was, now)}
@@ -114,7 +124,7 @@ def test_only_the_last_layer_is_fitted(base: Base, config: TrainingConfig, worth
 
 
 def test_places_are_where_each_answer_has_its_tokens(policy: Policy, answers: Answers) -> None:
-    places = tilted._seen(policy, answers).places
+    places = tilted.see(policy, answers).places
     rows = answers.mask_BT.nonzero()[:, 0].tolist()
     counted: list[int] = []
     for n, row in enumerate(rows):
