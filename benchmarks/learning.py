@@ -255,7 +255,7 @@ def interval(values: Sequence[float]) -> tuple[float, float]:
 
 
 def plot(results: Sequence[Result], path: Path) -> None:
-    """Draw the share of questions answered better over the number of ratings."""
+    """Draw the share of questions answered better over the number of ratings; faint: each taste."""
     from matplotlib import pyplot  # noqa: PLC0415 - only whoever wants a picture needs it
 
     figure, axes = pyplot.subplots(figsize=(6.4, 3.6), layout="constrained")
@@ -266,7 +266,11 @@ def plot(results: Sequence[Result], path: Path) -> None:
         numbers = [0, *(group[0].point.ratings for group in groups)]
         ends = [(0.5, 0.0), *(interval([r.win_rate for r in group]) for group in groups)]
         shares, halves = zip(*ends, strict=True)
-        axes.errorbar(numbers, shares, yerr=halves, marker="o", capsize=3, label=update)
+        line = axes.errorbar(numbers, shares, yerr=halves, marker="o", capsize=3, label=update)[0]
+        for taste in sorted({r.point.taste for group in groups for r in group}):
+            wins = [[r.win_rate for r in group if r.point.taste == taste] for group in groups]
+            means = [0.5, *(statistics.fmean(one) if one else math.nan for one in wins)]
+            axes.plot(numbers, means, color=line.get_color(), alpha=0.3, linewidth=1)
     axes.axhline(0.5, color="grey", linewidth=0.8)
     axes.set_xscale("symlog", linthresh=32)
     axes.set_xticks(sorted({0, *(r.point.ratings for r in results)}))
