@@ -19,7 +19,8 @@ from training.targets import place
 def trace(session: Session, message: Message, heldout_share: float) -> dict[str, Any]:
     """Return as plain values what became of the newest thing that was said about an answer.
 
-    `said` is None where nothing was; `cycle` is None until one has learned from it.
+    `said` is None where nothing was; `cycle` is None until one has learned from it. An answer is there as
+    its `text`, and `formed` as its Markdown says (`hitl_chat.markup`).
     """
     said = session.scalar(
         select(Feedback)

@@ -70,6 +70,7 @@ def test_the_same_question_is_answered_beside_what_is_shown(
         ("v1", "after"),
     ]
     assert told["served"] == "v1"
+    assert told["answers"][1]["formed"] == [{"tag": "p", "inside": ["after"]}]
 
 
 def test_nobody_learns_of_someone_elses_rating(
