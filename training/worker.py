@@ -37,6 +37,8 @@ log = logging.getLogger("training")
 
 POLL_SECONDS = 1.0
 AFTER_FAILURE = 60.0
+THREADS = "OMP_NUM_THREADS"
+"""Where hosts say how many cores to use; a cycle uses all of them if they don't."""
 
 UNUSABLE = (ConfigError, ModelMissing, HomeError, DatabaseUnusable, DatabaseBusy)
 """What the host can mend; told in one line."""
@@ -82,6 +84,8 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     own = load_function(config.reward_function) if config.reward_function else None
     setup = Setup(wanted(env), config, own)
     home.prepare()
+    if THREADS not in env:  # which torch has read; by itself it may leave hyperthreads idle
+        torch.set_num_threads(os.cpu_count() or 1)
     if options.attached:
         threading.Thread(target=_end_with_parent, daemon=True).start()
     with alone(home), closing(Database.open(home)) as database, database.seat() as check:
@@ -137,7 +141,6 @@ def due(database: Database, config: TrainingConfig) -> bool:
 
 
 def _cycle(database: Database, home: Home, setup: Setup, *, bar: bool) -> Outcome:
-    torch.set_num_threads(max(1, os.cpu_count() or 1))
     with _progress(bar=bar) as report:
         report("mark", 0.0, "loading the model")
         # Loaded for each cycle: between cycles the memory belongs to chat.

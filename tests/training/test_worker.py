@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import torch
 
 from storage import adapters as versions
 from storage import cycles, feedback
@@ -22,7 +23,7 @@ from training.adapters import STAGING
 from training.base import load_base
 from training.config import TrainingConfig
 from training.cycle import Workshop, run
-from training.worker import TrainerBusy, alone, due, main
+from training.worker import THREADS, TrainerBusy, alone, due, main
 
 ROOT = Path(__file__).parents[2]
 PHASES = ("targets", "fit", "update", "gate", "publish")
@@ -139,6 +140,21 @@ def test_killed_in_any_phase_feedback_is_consumed_once_and_nothing_is_half_publi
     on_disk = {f.name for f in home.adapters.iterdir()}
     assert on_disk <= published
     assert not [name for name in on_disk if name.startswith(STAGING)]
+
+
+def test_a_cycle_uses_every_core_unless_the_host_says_how_many(
+    once: Once, env: dict[str, str]
+) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        once(env)
+        told = torch.get_num_threads()
+        once({name: value for name, value in env.items() if name != THREADS})
+        untold = torch.get_num_threads()
+    finally:
+        torch.set_num_threads(before)
+    assert (told, untold) == (3, os.cpu_count())
 
 
 def test_two_trainers_never_work_on_one_folder(once: Once, env: dict[str, str], home: Home) -> None:
