@@ -24,7 +24,7 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, requirements
 # Two files at a time, a core for each; then the pages, alone, as what they look at moves.
 test: check browser ## Run every check and every test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not browser" --numprocesses 2 --dist loadfile
-	$(BIN)/pytest -m browser
+	$(BIN)/pytest tests/browser
 
 demo: install ## Simulated people use the running app over HTTP, then it trains
 	$(BIN)/python -m benchmarks.demo
