@@ -11,21 +11,26 @@ from pathlib import Path
 
 from storage.database import Database
 from storage.home import Home
+from tests.fork import Fork
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120.0
 END_SECONDS = 20.0
+SERVE = "tests.serve"
+LATE = ("HITL_", "SCRIPTED_", "GRADIO_SERVER_PORT")
+"""How settings begin that are read when the app starts, not while its modules are loaded."""
 
 
 class Server:
     """A running app; its data folder outlives it."""
 
-    def __init__(self, folder: Path, module: str = "tests.serve", **env: str) -> None:
+    def __init__(self, folder: Path, module: str = SERVE, **env: str) -> None:
         """`module` is run, by default the app with the scripted engine.
 
         `env` goes on top of settings that keep the network and the trainer out.
         """
         self._module = module
+        self._forked = module == SERVE and all(name.startswith(LATE) for name in env)
         self.home = Home.from_env({**env, "HITL_DATA_DIR": str(folder)})
         self.port = free_port()
         self._log = folder.parent / f"{folder.name}-{self.port}.log"
@@ -41,7 +46,7 @@ class Server:
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HITL_", "GRADIO_"))}
         self._env = {**inherited, **ours, **env}
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Fork | subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -55,14 +60,7 @@ class Server:
 
     def start(self) -> "Server":
         """Start and wait until the server says that it is well."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", self._module],
-                env=self._env,
-                cwd=ROOT,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        self._process = self._begun()
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
@@ -72,6 +70,18 @@ class Server:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"No server:\n{self.log}") from None
                 time.sleep(0.1)
+
+    def _begun(self) -> Fork | subprocess.Popen[bytes]:
+        if self._forked:
+            return Fork(self._module, self._env, self._log)
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", self._module],
+                env=self._env,
+                cwd=ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
 
     def end(self) -> int:
         """End with SIGTERM; returns the exit status."""
