@@ -21,9 +21,10 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, requirements
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
-# Two files at a time, a core for each; then the pages, alone, as what they look at moves.
+# Three files at a time on two cores, as some wait; then the pages, alone, as what they look at moves.
 test: check browser ## Run every check and every test
-	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not browser" --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not browser" \
+	  --numprocesses 3 --dist loadfile --no-loadscope-reorder
 	$(BIN)/pytest tests/browser
 
 demo: install ## Simulated people use the running app over HTTP, then it trains

@@ -18,6 +18,14 @@ from tests.postgres import Postgres
 from tests.scripted import ScriptedEngine
 from tests.tiny import build_model, publish_adapter
 
+LONGEST = ("test_space.py", "test_worker.py", "test_zerogpu.py")
+"""What takes minutes begins first: at the end, one process would work and the others wait."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files in front of the others, whose order stays."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[Postgres]:
