@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+MAKEFLAGS += --jobs=2# a browser is fetched while types are checked
 .DEFAULT_GOAL := help
 .PHONY: help install run check test demo bench export browser
 
