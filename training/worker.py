@@ -9,6 +9,7 @@ import fcntl
 import json
 import logging
 import os
+import signal
 import sys
 import threading
 import time
@@ -87,6 +88,7 @@ def _serve(options: argparse.Namespace, env: Mapping[str, str]) -> int:
     if THREADS not in env:  # which torch has read; by itself it may leave hyperthreads idle
         torch.set_num_threads(os.cpu_count() or 1)
     if options.attached:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is meant for the parent
         threading.Thread(target=_end_with_parent, daemon=True).start()
     with alone(home), closing(Database.open(home)) as database, database.seat() as check:
         for cycle in database.write(cycles.interrupt_running):

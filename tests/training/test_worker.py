@@ -188,6 +188,18 @@ def test_an_attached_worker_ends_with_its_parent(env: dict[str, str]) -> None:
     assert process.returncode == 0
 
 
+def test_an_attached_worker_leaves_ctrl_c_to_its_parent(env: dict[str, str]) -> None:
+    process = worker(env, "--attached")
+    assert process.stderr
+    while "waiting for" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    assert process.poll() is None
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
