@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from starlette.middleware import Middleware
@@ -85,7 +86,9 @@ class App:
             pairs=settings.trial_share < 1,
         )
         self._watch = Watch(self.database, settings.home, self.service.loop.report_trial)
-        self._erased = Erased(self.database, self.service.forget, recall)
+        self._erased = Erased(
+            self.database, self.service.forget, partial(recall, settings.home.exports)
+        )
         self._door = Door(self.service, settings)
         self._owner = Owner(settings.admin_password, settings.host)
         self.page = page.build(self.service, self._door, self._owner, settings)

@@ -185,14 +185,14 @@ def _personal_endpoints(service: Service, door: Door) -> None:
             rater = door.enter(_text(token, "token"), request, act)
             agreed = service.agree(rater, Agreed(store, train, publish))
             if not store:
-                recall()
+                recall(service.loop.exports)
             return agreed
 
     def erase(token: str, request: gr.Request) -> dict[str, Any]:
         """Erase all there is of you; the token is worth nothing afterwards."""
         with told_clearly():
             erased = service.erase(door.enter(_text(token, "token"), request, ERASURE))
-            recall()
+            recall(service.loop.exports)
             return erased
 
     for fn in (mine, everything, agree, erase):

@@ -24,6 +24,8 @@ class Loop:
         """Whether a trainer belongs beside this process: it was asked for, and could publish."""
         self._database = database
         self._engine = engine
+        self.exports = settings.home.exports
+        """The folder that data sets are written to."""
         self._home = settings.home
         self._train_after = train_after
         self._problem: str | None = None
@@ -89,7 +91,7 @@ class Loop:
         """
         if name not in export.FORMATS:
             raise ValueError(f"Unknown format '{name}'. Use one of {', '.join(export.FORMATS)}.")
-        path = self._home.exports / export.file_name(name)
+        path = self.exports / export.file_name(name)
         with self._home.copying(), self._database.read() as session:
             export.write(session, name, path)
         return path

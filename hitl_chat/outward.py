@@ -3,6 +3,7 @@
 Which errors people are told in their own words, and how a file is handed out.
 """
 
+import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,14 +33,16 @@ def told_clearly() -> Iterator[None]:
 
 def downloadable(path: Path) -> str:
     """Return a copy of a file where Gradio may serve it from; the data folder stays closed."""
-    return str(save_file_to_cache(path, _handed_out()))
+    return str(save_file_to_cache(path, str(_handed_out(path.parent))))
 
 
-def recall() -> None:
-    """Delete the copies that were handed out: somebody in them was erased."""
+def recall(exports: Path) -> None:
+    """Delete the copies of that folder's files that were handed out: somebody in them was erased."""
     with suppress(FileNotFoundError):  # nothing was
-        shutil.rmtree(_handed_out())
+        shutil.rmtree(_handed_out(exports))
 
 
-def _handed_out() -> str:
-    return str(Path(get_upload_folder()) / "hitl-exports")
+def _handed_out(folder: Path) -> Path:
+    """Gradio's folder is the machine's: without a part for each, one app takes back another's."""
+    name = hashlib.sha256(bytes(folder.resolve())).hexdigest()
+    return Path(get_upload_folder()) / "hitl-exports" / name
