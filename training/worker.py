@@ -41,6 +41,9 @@ AFTER_FAILURE = 60.0
 THREADS = "OMP_NUM_THREADS"
 """Where hosts say how many cores to use; a cycle uses all of them if they don't."""
 
+INTERRUPTED = 128 + signal.SIGINT
+"""What shells make of Ctrl-C."""
+
 UNUSABLE = (ConfigError, ModelMissing, HomeError, DatabaseUnusable, DatabaseBusy)
 """What the host can mend; told in one line."""
 
@@ -68,6 +71,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     except (*UNUSABLE, TrainerBusy, SeatTaken) as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except KeyboardInterrupt:  # as safe as kill -9 is: the next start repairs
+        return INTERRUPTED
 
 
 def _options() -> argparse.ArgumentParser:

@@ -200,6 +200,16 @@ def test_an_attached_worker_leaves_ctrl_c_to_its_parent(env: dict[str, str]) -> 
     assert (process.returncode, err) == (0, "")
 
 
+def test_a_worker_of_its_own_ends_at_ctrl_c_without_a_traceback(env: dict[str, str]) -> None:
+    process = worker(env)
+    assert process.stderr
+    while "waiting for" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
