@@ -18,6 +18,19 @@ USED = 0.5
 """Share of it that the served version may have used up and still have room to get better."""
 
 
+LOOKS = 2
+"""Those of one cycle, each at other answers: at the served version's, and at the candidate's."""
+
+
+def of_cycle(config: TrainingConfig, cycle: int) -> TrainingConfig:
+    """Return settings whose seeds are no other cycle's.
+
+    Drawn by the same chance, a version would be measured in the next cycle by the very answers that
+    it was chosen for, the luckier ones: no candidate would seem better for long.
+    """
+    return replace(config, seed=config.seed + LOOKS * config.gate_rounds * cycle)
+
+
 @dataclass(frozen=True)
 class Contest:
     """Questions that nobody practises, and the policy that answers them, as it is at the moment."""
@@ -62,7 +75,7 @@ class Contest:
     def _seeds(self, number: int) -> list[int]:
         """Return the seeds of one of the gate's looks, one for each round."""
         first = self.config.seed + number
-        return [first + 2 * i for i in range(self.config.gate_rounds)]
+        return [first + LOOKS * i for i in range(self.config.gate_rounds)]
 
     def _answers(self, seeds: list[int]) -> gate.Sample:
         configs = [replace(self.config, seed=seed) for seed in seeds]

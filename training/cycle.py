@@ -21,7 +21,7 @@ from training import gate, heads, lessons, named, ppo, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.base import Base
 from training.config import TrainingConfig
-from training.contest import Contest
+from training.contest import Contest, of_cycle
 from training.course import Course
 from training.feature_cache import FeatureCache
 from training.fitting import fit
@@ -126,7 +126,7 @@ def _record(session: Session, outcome: Outcome) -> None:
 
 
 def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
-    config = replace(shop.config, seed=shop.config.seed + cycle)
+    config = of_cycle(shop.config, cycle)
     torch.manual_seed(config.seed)
     report("targets", 0.0, "reading the feedback")
     with shop.database.read() as session:

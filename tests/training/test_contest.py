@@ -5,7 +5,7 @@ import torch
 
 from training.change import NothingLearnt
 from training.config import TrainingConfig
-from training.contest import Contest
+from training.contest import Contest, of_cycle
 from training.gate import AS_LONG
 from training.policy import Policy
 from training.prompts import Answer
@@ -28,6 +28,17 @@ def never(_question: str, _answer: str) -> float:
     return 0.0
 
 
+def of(contest: Contest, cycle: int, heard: list[tuple[str, str]]) -> Contest:
+    """That cycle's contest over the same questions; what is answered is kept."""
+
+    def listen(question: str, answer: str) -> float:
+        heard.append((question, answer))
+        return 0.5
+
+    reward = Reward(contest.policy.base, contest.reward.head, listen, 1.0)
+    return replace(contest, config=of_cycle(contest.config, cycle), reward=reward)
+
+
 def stray(policy: Policy) -> None:
     torch.manual_seed(1)
     with torch.no_grad():
@@ -48,6 +59,15 @@ def test_what_serves_answers_twice_and_each_time_otherwise(contest: Contest) -> 
     scores = contest.served(AS_LONG, bare=True).served.scores
     assert len(scores) == 12
     assert scores[:6] != scores[6:]
+
+
+def test_no_version_is_measured_by_the_answers_that_it_was_chosen_for(contest: Contest) -> None:
+    chosen_for, measured_by = list[tuple[str, str]](), list[tuple[str, str]]()
+    yardstick = contest.served(AS_LONG, bare=True)
+    of(contest, 1, chosen_for).verdict(yardstick)
+    of(contest, 2, measured_by).served(AS_LONG, bare=True)
+    assert len(chosen_for) == len(measured_by) == 12
+    assert set(chosen_for).isdisjoint(measured_by)
 
 
 def test_an_exam_of_the_served_version_itself_is_a_defect(contest: Contest) -> None:
