@@ -104,8 +104,10 @@ def sample(
     policy: Policy, prompts: Sequence[list[Turn]], score: Score, config: TrainingConfig
 ) -> Sample:
     """Answer the prompts, with the same seed for every adapter. The canaries are asked apart."""
-    torch.manual_seed(config.seed)
-    answers, logprob_B = draw(policy, prompts, config)
+    gpus = [policy.base.device] if policy.base.device.type == "cuda" else []
+    with torch.random.fork_rng(gpus):  # else practice after an exam would draw the same again
+        torch.manual_seed(config.seed)
+        answers, logprob_B = draw(policy, prompts, config)
     tokens = max(float(answers.mask_BT.sum()), 1.0)
     own, base = -float(logprob_B.sum()) / tokens, _surprise(policy, answers) / tokens
     return Sample(

@@ -2,6 +2,7 @@ import re
 from dataclasses import replace
 
 import pytest
+import torch
 
 from training.config import TrainingConfig
 from training.gate import (
@@ -81,6 +82,13 @@ def test_the_same_adapter_gives_the_same_sample_twice(
     assert first == again
     assert first.asked == [0, 0, 0, 0]
     assert first.kl == pytest.approx(0, abs=1e-6)
+
+
+def test_a_sample_leaves_chance_as_it_was(policy: Policy, config: TrainingConfig) -> None:
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    sample(policy, [[{"role": "user", "content": "hi"}]], lambda a: a.features_BF[:, 0], config)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_rounds_together_have_all_scores_and_mean_figures() -> None:
