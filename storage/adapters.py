@@ -86,8 +86,13 @@ def previous(s: Session) -> str | None:
     Going back to a version also takes back all that came after it: rolling back twice goes two
     versions back, and never again to the one that was left.
     """
-    line = [version for version, _ in _line(s)]
-    return line[-2] if len(line) > 1 else None
+    led = line(s)
+    return led[-2] if len(led) > 1 else None
+
+
+def line(s: Session) -> list[str]:
+    """Return the versions that led to the one that serves, which is the last one."""
+    return [version for version, _ in _line(s)]
 
 
 def on_trial(s: Session) -> Trial | None:

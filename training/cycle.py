@@ -275,7 +275,10 @@ def _promote(
 
 
 def _worth_keeping(session: Session, number: int) -> set[str]:
-    """Return the newest versions, and those that served last: what a roll back may ask for."""
+    """Return the newest versions, those that served last, and those that led to the one that serves.
+
+    They are what a roll back may ask for, by hand or because people surely like a version less.
+    """
     newest: Sequence[str] = [a.version for a in versions.versions(session)[:number]]
     served = [s.version for s in versions.history(session, number)]
-    return {*newest, *served}
+    return {*newest, *served, *versions.line(session)[-number:]}

@@ -308,6 +308,27 @@ def test_old_versions_leave_the_disk_and_the_served_one_stays(shop: Workshop) ->
     assert len(kept) <= 2
 
 
+def test_what_led_to_the_served_version_stays_on_disk(shop: Workshop) -> None:
+    first, served, *left = (f"v{number:06}-aaaaaaaa" for number in range(1, 6))
+
+    def promote(s: Session) -> None:
+        for version in (first, served, *left):
+            versions.add(s, version, BASE_VERSION, shop.base.name, None)
+            versions.serve(s, version, "promoted")
+            if version in left:
+                versions.roll_back(s)
+
+    shop.database.write(promote)
+    for version in (first, served, *left):
+        (shop.home.adapters / version).mkdir(parents=True)
+    rate_answers(shop.database, 60)
+    outcome = run(replace(shop, config=replace(shop.config, keep_versions=3)), hear)
+    assert outcome.status == "promoted"
+    kept = {folder.name for folder in shop.home.adapters.iterdir()}
+    assert {first, served, outcome.version} <= kept
+    assert left[0] not in kept
+
+
 def test_the_verdict_carries_its_figures(shop: Workshop) -> None:
     rate_answers(shop.database, 60)
     verdict = run(shop, hear).verdict
