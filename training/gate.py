@@ -16,6 +16,7 @@ from torch import Tensor
 
 from training import canaries
 from training.config import TrainingConfig
+from training.form import words
 from training.policy import Policy
 from training.prompts import Turn
 from training.rollout import CHUNK, Answers, draw, logprobs
@@ -177,7 +178,8 @@ def manners(
     base, lengths = yardstick.base, yardstick.lengths
     surprise = _ratio(candidate.surprise, base.surprise)
     length = _ratio(candidate.length, yardstick.usual_length(config))
-    distinct = _ratio(candidate.distinct2, base.distinct2)
+    # Where the base answers in single words, none of its answers has a pair of them.
+    distinct = _ratio(candidate.distinct2, base.distinct2) if base.distinct2 else 1.0
     repeated = candidate.repetition - base.repetition
     furthest, strangest = room * config.gate_kl, config.gate_surprise**room
     low = config.gate_length_low**room * lengths.low
@@ -207,14 +209,14 @@ def manners(
 
 def repetition(text: str) -> float:
     """Return the share of an answer's 4-grams that it had already used."""
-    words = text.split()
-    grams = list(zip(words, words[1:], words[2:], words[3:], strict=False))
+    said = words(text)
+    grams = list(zip(said, said[1:], said[2:], said[3:], strict=False))
     return 1 - len(set(grams)) / len(grams) if grams else 0.0
 
 
 def distinct2(texts: Sequence[str]) -> float:
     """Return distinct word bigrams over all word bigrams (Li et al. 2016, arXiv:1510.03055)."""
-    grams = [gram for text in texts for gram in pairwise(text.split())]
+    grams = [gram for text in texts for gram in pairwise(words(text))]
     return len(set(grams)) / len(grams) if grams else 0.0
 
 

@@ -14,6 +14,7 @@ from statistics import median
 
 from storage.models import Message
 from storage.transcripts import Transcript
+from training.form import words
 from training.gestures import regenerated
 from training.prompts import OWN_END, Answer, Turn
 
@@ -184,7 +185,7 @@ def lengths_liked(targets: Targets) -> tuple[float, float]:
 
 
 def _words(answer: Answer) -> int:
-    return len(answer.text.split())
+    return len(words(answer.text))
 
 
 def place(transcript: Transcript, answer: Message) -> Place:

@@ -68,6 +68,19 @@ def test_repetition_is_the_share_of_4_grams_seen_before() -> None:
     assert repetition("short") == 0.0
 
 
+def test_repetition_and_variety_are_seen_where_no_gaps_part_words() -> None:
+    said = "我喜欢你。" * 10
+    assert repetition(said) > 0.8
+    assert distinct2([said]) < 0.2
+    assert distinct2(["今天天气很好", "我们去公园吧"]) == 1.0
+
+
+def test_answers_of_one_word_say_nothing_twice() -> None:
+    short = replace(SERVED, distinct2=0.0)
+    better = replace(BETTER, distinct2=0.0)
+    assert judge(better, Yardstick(short, short), TrainingConfig()).promote
+
+
 def test_distinct_2_counts_bigrams_over_all_answers() -> None:
     assert distinct2(["a b", "a b"]) == 0.5
     assert distinct2([]) == 0.0
