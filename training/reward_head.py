@@ -158,7 +158,7 @@ def _apart_from_0(values: Tensor) -> Tensor:
 def fit(features_NF: Tensor, labels: Labels, caution: float = 0.0, units: int = 0) -> RewardHead:
     """Fit a head to answers whose features have the parts of `training.layout`."""
     scale_F, mean_F = torch.std_mean(features_NF, 0)
-    scale_F.clamp_min_(TINY)
+    scale_F[scale_F < TINY] = 1.0  # what no rated answer had mustn't be loud in one that has it
     at = layout(features_NF.shape[1])
     scale_F[at.states] /= STATE_GAIN
     plain_NF = (features_NF - mean_F).div_(scale_F)

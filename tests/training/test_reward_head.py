@@ -54,6 +54,16 @@ def test_the_kind_of_token_that_people_go_by_leads() -> None:
         assert told[name] < 0
 
 
+def test_a_kind_that_no_rated_answer_had_sways_no_score_with_hidden_units_either() -> None:
+    features, targets = drawn(64)
+    kinds = layout(FEATURES).kinds
+    features[:, kinds.start] = 0.0
+    head = fit(features, labels(targets), units=8)
+    once = features.clone()
+    once[:, kinds.start] = 1 / 64  # one token of an answer
+    assert torch.allclose(head.score(once), head.score(features), atol=0.02)
+
+
 def test_scores_stay_between_0_and_1_however_far_from_the_data() -> None:
     features, targets = drawn(50)
     scores = fit(features, labels(targets)).score(features * 1000)
