@@ -64,7 +64,7 @@ def check_enough(sides: Split, config: TrainingConfig) -> None:
     Raises:
         TooLittle: with what is missing.
     """
-    train, questions = sides.train, len({p.place.question for p in sides.heldout.prompts})
+    train, questions = sides.train, len({p.asked for p in sides.heldout.prompts})
     if train.labels < config.min_labels:
         raise TooLittle(f"{train.labels} labels to learn from; {config.min_labels} are needed.")
     kinds = {r.target >= 0.5 for r in train.rated}

@@ -4,7 +4,7 @@ Pure: knows neither what was said of an answer nor what is done with either side
 """
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -26,7 +26,8 @@ def split(targets: Targets, share: float) -> Split:
 
     A unit's own id decides, so it stays on its side for ever, whatever is added: what is kept for
     checking isn't practised later. Only while fewer than `FEWEST` questions would be kept, those
-    units next in line are borrowed, which are practised once there are others.
+    units next in line are borrowed, which are practised once there are others. A question that somebody
+    else asked in the same words is no check where theirs is practised.
 
     People are no units: of two, one would be all that is practised, and were they units once there
     are more, the next to come would move the others' questions to the other side.
@@ -48,6 +49,8 @@ def split(targets: Targets, share: float) -> Split:
         side(pair.place).pairs.append(pair)
     for prompt in targets.prompts:
         side(prompt.place).prompts.append(prompt)
+    practised = {prompt.asked for prompt in train.prompts}
+    heldout.prompts[:] = [one for one in heldout.prompts if one.asked not in practised]
     return Split(train, heldout, borrowed)
 
 
@@ -62,18 +65,24 @@ def is_heldout(unit: str, share: float, borrowed: Iterable[str] = ()) -> bool:
 
 
 def _borrowed(prompts: Iterable[Prompt], share: float) -> list[str]:
-    """Return the units to borrow, but for the last one: something must be left to practise."""
-    questions = defaultdict[str, set[str]](set)
+    """Return the units to borrow, but for the last one: something must be left to practise.
+
+    None where that wouldn't make enough.
+    """
+    asked = defaultdict[str, set[object]](set)
     for prompt in prompts:
-        questions[unit(prompt.place)].add(prompt.place.question)
-    kept = sum(len(asked) for one, asked in questions.items() if is_heldout(one, share))
+        asked[unit(prompt.place)].add(prompt.asked)
+    others = sorted((one for one in asked if not is_heldout(one, share)), key=_lot)
+    practised = Counter(question for one in others for question in asked[one])
+    kept = {question for one in asked for question in asked[one] if not practised[question]}
     borrowed: list[str] = []
-    for one in sorted(filter(lambda one: _lot(one) >= share, questions), key=_lot)[:-1]:
-        if kept >= FEWEST:
+    for one in others[:-1]:
+        if len(kept) >= FEWEST:
             break
         borrowed.append(one)
-        kept += len(questions[one])
-    return borrowed
+        practised.subtract(asked[one])
+        kept |= {question for question in asked[one] if not practised[question]}
+    return borrowed if len(kept) >= FEWEST else []
 
 
 def _lot(unit: str) -> float:

@@ -82,6 +82,11 @@ class Prompt:
     turns: list[Turn]
     place: Place
 
+    @property
+    def asked(self) -> tuple[tuple[str, str], ...]:
+        """What is the same where others ask the same."""
+        return tuple((turn["role"], turn["content"]) for turn in self.turns)
+
 
 @dataclass(frozen=True)
 class Targets:

@@ -59,9 +59,10 @@ class Chat:
         self.signals.append(row)
 
     def answered(self, text: str, **signals: float) -> str:
-        """Ask, get an answer, and do these things with it."""
+        """Ask what nobody else does, get an answer, and do these things with it."""
         place = len(self.messages)
-        mid = self.say(f"a{place}", self.question(f"q{place}"), text)
+        asked = self.question(f"q{place}", text=f"why {self.name}{place}?")
+        mid = self.say(f"a{place}", asked, text)
         for kind, amount in signals.items():
             self.do(kind, mid, amount)
         return mid

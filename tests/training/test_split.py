@@ -10,9 +10,14 @@ SHARE = 0.2
 
 def short(number: int, name: str = "c") -> Targets:
     """People who each ask one question, and rate its answer."""
-    chats = [Chat(f"{name}{i}") for i in range(number)]
-    for chat in chats:
-        chat.feed("rating", chat.say("a", chat.question(), "because"), value=1)
+    return asked([f"why {name}{i}?" for i in range(number)], name)
+
+
+def asked(texts: list[str], name: str = "c") -> Targets:
+    """People who each ask one of these questions, and rate its answer."""
+    chats = [Chat(f"{name}{i}") for i in range(len(texts))]
+    for chat, text in zip(chats, texts, strict=True):
+        chat.feed("rating", chat.say("a", chat.question(text=text), "because"), value=1)
     return build(chat.transcript() for chat in chats)
 
 
@@ -45,6 +50,30 @@ def test_no_question_is_on_both_sides() -> None:
     sides = split(short(60), 0.3)
     assert checked(sides).isdisjoint(practised(sides))
     assert len(checked(sides)) + len(practised(sides)) == 60
+
+
+def test_what_is_practised_is_no_check_where_somebody_else_asks_the_same() -> None:
+    greetings = [["hi", "hello", "hey", "why?"][i % 4] for i in range(30)]
+    sides = split(asked([*greetings, *(f"why {i}?" for i in range(30))]), 0.3)
+    practised, checked = ({p.asked for p in side.prompts} for side in (sides.train, sides.heldout))
+    assert len(practised) + len(checked) == 34
+    assert practised.isdisjoint(checked)
+    assert len(sides.heldout.rated) > len(sides.heldout.prompts)
+
+
+def test_nothing_is_borrowed_where_everyone_asks_the_same() -> None:
+    sides = split(asked(["hi"] * 40), SHARE)
+    assert not sides.borrowed
+    assert not sides.heldout.prompts
+    assert len(sides.train.prompts) > 20
+
+
+def test_a_question_that_others_practise_makes_up_no_number() -> None:
+    for start in range(50):
+        sides = split(asked([*["hi"] * 8, *"abcd"], f"{start}-"), 0.05)
+        checked = {prompt.asked for prompt in sides.heldout.prompts}
+        assert len(checked) >= FEWEST
+        assert checked.isdisjoint(prompt.asked for prompt in sides.train.prompts)
 
 
 def test_a_long_conversation_is_parted_into_runs_that_stay_where_they_are() -> None:
