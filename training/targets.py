@@ -202,7 +202,8 @@ def place(transcript: Transcript, answer: Message) -> Place:
 
 def given(message: Message) -> Answer:
     """Return an answer as the model gave it."""
-    return Answer(message.text, message.stop_reason in OWN_END)
+    broken_off = not message.text and message.stop_reason is None  # or not begun yet
+    return Answer(message.text, message.stop_reason in OWN_END and not broken_off)
 
 
 def _rated(transcript: Transcript) -> Iterable[Rated]:

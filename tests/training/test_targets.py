@@ -80,6 +80,21 @@ def test_an_answer_that_broke_off_before_its_first_word_says_nothing() -> None:
     assert chat.targets().labels == 0
 
 
+def test_a_thumb_on_an_answer_that_is_still_written_says_nothing_yet() -> None:
+    chat = Chat()
+    answer = chat.say("a", chat.question(), "")
+    chat.messages[-1].stop_reason = None
+    chat.feed("rating", answer, value=1)
+    assert chat.targets().labels == 0
+
+
+def test_lengths_are_seen_where_no_gaps_part_words() -> None:
+    chat = Chat()
+    chat.feed("rating", chat.answered("好的"), value=1)
+    chat.feed("rating", chat.answered("好的好的好的"), value=-1)
+    assert lengths_liked(chat.targets()) == (0.5, 0.5)
+
+
 def test_an_edit_that_changes_nothing_makes_no_pair() -> None:
     chat = Chat()
     answer = chat.say("a", chat.question(), "because")
