@@ -24,7 +24,7 @@ CONVERTED = "smollm2-2"
 
 
 class ModelMissing(ValueError):
-    """The base model can't be found or read; shown to whoever starts a process."""
+    """The base model can't be found, read or trained; shown to whoever starts a process."""
 
 
 @dataclass(frozen=True)

@@ -18,12 +18,14 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from training.base import Base
+from training.base import Base, ModelMissing
 from training.config import TrainingConfig
 from training.projection import chosen_logprobs
 
 COLDEST = 0.3
 """Temperature of training at least: from greedy answers nothing can be learnt."""
+PROBED, ALIKE = 16, 0.02
+"""Tokens by which a model's logits are told, and how far they may be off beside the largest."""
 SPLITTABLE = {"llama", "mistral", "qwen2", "qwen3"}
 """Model types whose layers are plain `model.layers`, so that the frozen ones can run apart."""
 
@@ -55,6 +57,27 @@ class Policy:
         self._lower, self._upper = _split(base.model, first)
         self._middle, self._last = _split(base.model, layers - 1, first)
         self._boundary = _last_frozen(base.model, first)
+        self.plain_temperature = self.temperature / self._scale()
+        """The same for products of states and the vocabulary, which some models go on to scale."""
+
+    @torch.no_grad()
+    def _scale(self) -> float:
+        """Return what the model multiplies such products by to have its logits: 1 for most.
+
+        Raises:
+            ModelMissing: it makes something else of them, which training would not reckon with.
+        """
+        ids_BT = torch.arange(PROBED, device=self.base.device)[None]
+        with self.as_reference():
+            made: Tensor = self.base.model(input_ids=ids_BT).logits.double()
+            plain: Tensor = self.base.model.get_output_embeddings()(self.top(self.trunk(ids_BT)))
+        scale = float((made * plain).sum() / plain.double().square().sum())
+        if float((made - scale * plain).abs().max()) > ALIKE * float(made.abs().max()):
+            raise ModelMissing(
+                f"Model '{self.base.name}' bends its logits, as by a cap, which training can't follow. "
+                "Set HITL_MODEL to another one, or HITL_TRAINER=off to chat without training."
+            )
+        return 1.0 if abs(scale - 1) < ALIKE else scale
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -122,7 +145,7 @@ class Policy:
     def logits(self, hidden_ND: Tensor) -> Tensor:
         """Return the logits NV that answers are drawn by, at the same temperature."""
         logits_NV: Tensor = self.base.model.get_output_embeddings()(hidden_ND)
-        return logits_NV.float() / self.temperature
+        return logits_NV.float() / self.plain_temperature
 
     def logprobs(self, hidden_ND: Tensor, ids_N: Tensor) -> Tensor:
         """Return the log-probability N of each token, given the state before it.
@@ -130,7 +153,7 @@ class Policy:
         At the temperature that answers are drawn with: that is the policy which people meet.
         """
         head = self.base.model.get_output_embeddings()
-        return chosen_logprobs(hidden_ND, head, ids_N, self.temperature)
+        return chosen_logprobs(hidden_ND, head, ids_N, self.plain_temperature)
 
 
 def gradient_step(

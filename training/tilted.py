@@ -157,4 +157,4 @@ def _loss(policy: Policy, seen: Seen, tilt: Tilt) -> Tensor:
     own_ND = policy.last(seen.below_BTD)[:, :-1][seen.inside]
     wanted = Wanted(seen.base_ND, seen.places, tilt)
     head = policy.base.model.get_output_embeddings()
-    return divergences(own_ND, wanted, head, policy.temperature).mean()
+    return divergences(own_ND, wanted, head, policy.plain_temperature).mean()

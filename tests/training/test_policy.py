@@ -1,9 +1,29 @@
+import pytest
 import torch
-from transformers import GPT2Config, GPT2LMHeadModel
+from transformers import AutoConfig, AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
-from training.base import Base
+from training.base import Base, ModelMissing
 from training.config import TrainingConfig
 from training.policy import Policy
+from training.rollout import draw, logprobs
+
+SMALL = {
+    "vocab_size": 300,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+}
+
+
+def small(kind: str, base: Base, **more: float) -> Base:
+    """A random model of this kind, far from uniform."""
+    torch.manual_seed(0)
+    shape = AutoConfig.for_model(kind, **SMALL, **more, initializer_range=0.5)
+    network = AutoModelForCausalLM.from_config(shape).eval()
+    return Base(kind, network, base.tokenizer, base.stop_ids)
 
 
 def ids() -> torch.Tensor:
@@ -37,6 +57,28 @@ def test_a_base_whose_layers_cannot_be_split_gives_the_same_numbers(
     whole = policy.last(policy.below_last(policy.trunk(ids())))
     assert torch.equal(gpt2.get_output_embeddings()(whole), split)
     assert len(policy.last_parameters) == len(policy.parameters)
+
+
+@torch.no_grad()
+def test_a_base_that_scales_its_logits_has_the_probabilities_that_it_draws_by(
+    base: Base, config: TrainingConfig
+) -> None:
+    granite = small("granite", base, logits_scaling=0.1)
+    policy = Policy(granite, config)
+    prompts = [[{"role": "user", "content": letter}] for letter in "abc"]
+    answers, drawn_by_B = draw(policy, prompts, config)
+    assert torch.allclose(logprobs(policy, answers)[0].sum(1), drawn_by_B, atol=1e-3)
+    made_TV = granite.model(input_ids=ids()).logits[0] / policy.temperature
+    state_TD = policy.top(policy.trunk(ids()))[0]
+    assert torch.allclose(policy.logits(state_TD), made_TV, atol=1e-3)
+
+
+def test_a_base_that_caps_its_logits_is_refused_with_what_to_do(
+    base: Base, config: TrainingConfig
+) -> None:
+    gemma = small("gemma2", base, final_logit_softcapping=1.0)
+    with pytest.raises(ModelMissing, match=r"'gemma2' bends its logits.*HITL_TRAINER=off"):
+        Policy(gemma, config)
 
 
 def test_only_the_top_layers_are_trained(policy: Policy) -> None:
