@@ -46,6 +46,18 @@ class Base:
         return self.model.device
 
     @cached_property
+    def end_id(self) -> int:
+        """The id that closes an answer: the chat template may have another one than the tokenizer."""
+        closed: list[int] = []
+        if self.tokenizer.chat_template:
+            turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+            text = self.tokenizer.apply_chat_template(turns, tokenize=False)
+            ids = self.tokenizer.encode(text, add_special_tokens=False)
+            closed = [token for token in ids if token in self.stop_ids]
+        end: int = closed[-1] if closed else self.tokenizer.eos_token_id
+        return end
+
+    @cached_property
     def kinds_VC(self) -> Tensor:
         """What kind of token each of the vocabulary's is."""
         embeddings: Any = self.model.get_input_embeddings()

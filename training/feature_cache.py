@@ -109,7 +109,10 @@ def _way(policy: Policy, config: TrainingConfig) -> str:
     weight: Any = policy.base.model.get_input_embeddings().weight
     words = weight.detach()[:PROBE]
     digest = hashlib.blake2b(words.float().cpu().numpy().tobytes(), digest_size=KEY_BYTES)
-    digest.update(f"{policy.frozen} {words.dtype} {config.max_prompt} {config.max_answer}".encode())
+    digest.update(
+        f"{policy.frozen} {words.dtype} {config.max_prompt} {config.max_answer} ".encode()
+    )
+    digest.update(f"{policy.base.end_id}".encode())
     told = {name: sorted(words) for name, words in LEXICON.items()}
     digest.update(f"{KINDS} {told} {FORMS}".encode())
     return digest.hexdigest()

@@ -58,7 +58,7 @@ def words(head: RewardHead, base: Base, disputed: float) -> Words | None:
     if tokenizer is None:
         return None
     told = tokenizer.to_str().encode()
-    return Words(by_member(head, base), told, base.tokenizer.eos_token_id, disputed)
+    return Words(by_member(head, base), told, base.end_id, disputed)
 
 
 def keep(file: Path, head: RewardHead, reading: Reading, told: Words | None = None) -> None:

@@ -84,7 +84,7 @@ def answer_ids(base: Base, answer: Answer) -> list[int]:
     """Tokenise a stored answer; its end, if it has one, is part of what was rated."""
     text = harmless(base.tokenizer, answer.text)
     ids: list[int] = base.tokenizer.encode(text, add_special_tokens=False)
-    return [*ids, base.tokenizer.eos_token_id] if answer.ended else ids
+    return [*ids, base.end_id] if answer.ended else ids
 
 
 def _encoded(
