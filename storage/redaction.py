@@ -38,6 +38,12 @@ NUMBERS_OF_PEOPLE = (
 )  # fmt: skip
 BARE = re.compile(r"[0-9]{1,9}|[0-9]+\.[0-9]+")
 """Too few digits to go by, or a decimal fraction; neither is told from an ordinary number."""
+EAST = (
+    "\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff"
+    "\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff"
+)
+"""Han, kana and hangul, and their punctuation. They stand beside a number or an address without a gap,
+and Python counts them as `\\w`: so the patterns keep to ASCII, or take these out."""
 
 KEY = re.compile(
     r"""
@@ -49,32 +55,39 @@ KEY = re.compile(
           | (?=[\w-]{32})(?=\w*[0-9])(?=\w*[a-z])(?=\w*[A-Z])[\w-]{32,}
           )
     """,
-    re.VERBOSE | re.DOTALL,
+    re.VERBOSE | re.DOTALL | re.ASCII,
 )
-CODE = r"[a-z_][\w.]*[(\[]|[a-z_]+(?:\.[a-z_]+)+(?=[\s\"',;&)]|\Z)"
+CODE = rf"[a-z_][\w.]*[(\[]|[a-z_]+(?:\.[a-z_]+)+(?=[\s\"',;&){EAST}]|\Z)"
 """What yields a secret and isn't one: a call, an index, an attribute."""
+SECRETS_EAST = ("密码", "密碼", "口令", "密钥", "密鑰", "パスワード", "비밀번호")
+VALUE = rf"[^\s\"',;&){EAST}]{{6,}}"
 NAMED = re.compile(
     rf"""
-    \b(?:bearer|basic)\ +(?=[\w.~+/=-]*[0-9])[\w.~+/=-]{{16,}}
-    | (?:password|passwort|passwd|pwd|passphrase|secret|token|(?:api|access|secret)[ _-]?key)
-      ["']?\s*(?:[:=]\s*(?:["']|(?!{CODE}))[^\s"',;&)]{{6,}}
-                | is:?\s+["']?(?=\S*[0-9$#!%*])[^\s"',;]{{6,}})
+    (?a:\b(?:bearer|basic)\ +(?=[\w.~+/=-]*[0-9])[\w.~+/=-]{{16,}})
+    | (?:password|passwort|passwd|pwd|passphrase|secret|token|(?:api|access|secret)[ _-]?key
+        |(?P<east>{"|".join(SECRETS_EAST)}))
+      ["']?\s*(?:[:=\uff1a]\s*(?:["']|(?!{CODE})){VALUE}
+                | (?:is:?\s+|(?(east)[是为為は는은]|(?!))\s*)["']?(?=\S*[0-9$#!%*]){VALUE})
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+W = rf"[^\W{EAST}]"
 EMAIL = re.compile(
-    r"(?<![\w.+%'-])(?:[\w.+%'-]{1,64}@(?:[\w-]+\.)+(?:xn--[\w-]+|[^\W\d_]{2,})"
-    r"|[\w.+-]{1,64} ?[\[({]at[\])}] ?[\w-]+(?:(?:\.| ?[\[({]dot[\])}] ?)[\w-]+)+)",
+    rf"(?<!{W})(?<![.+%'-])(?:(?:{W}|[.+%'-]){{1,64}}@(?:(?:{W}|-)+\.)+"
+    rf"(?:xn--(?:{W}|-)+|[^\W\d_{EAST}]{{2,}})"
+    rf"|(?:{W}|[.+-]){{1,64}} ?[\[({{]at[\])}}] ?(?:{W}|-)+(?:(?:\.| ?[\[({{]dot[\])}}] ?)(?:{W}|-)+)+)",
     re.IGNORECASE,
 )
 CREDENTIALS = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]+(?=@)")
-IBAN = re.compile(r"\b[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b")
+IBAN = re.compile(
+    r"\b[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{4}){2,7}(?:[ -]?[A-Z0-9]{1,3})?\b", re.ASCII
+)
 LETTERED = re.compile(
     r"\b(?:[0-9]{8}[ -]?[A-Z]|[XYZ][ -]?[0-9]{7}[ -]?[A-Z]"  # Spain
     r"|[A-Z]{6}[0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{2}[A-Z][0-9LMNP-V]{3}[A-Z]"  # Italy
     r"|[A-Z]{4}[0-9]{6}[HMX][A-Z]{5}[A-Z0-9][0-9]"  # Mexico
     r"|[0-9]{6}[-+A-FU-Y][0-9]{3}[0-9A-Y]|[0-9]{17}X)\b",  # Finland, China
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 UNCHECKED = re.compile(
     r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]\b"  # UK
@@ -82,12 +95,15 @@ UNCHECKED = re.compile(
     r"|(?i:\b(?:passport|passeport|reisepass|ssn|social security|national id|nhs|bsn|tax id"
     r"|driver'?s licen[cs]e)(?: (?:number|no\.?|nr\.?|#))?(?: is)?:? *)"
     r"(?=[A-Z0-9 -]*[0-9]{3})[A-Z0-9](?:[ -]?[A-Z0-9]){5,13}\b",
+    re.ASCII,
 )
-DIGITS = re.compile(r"(?<![\w$€£.,+-])[0-9](?:[ ./-]{0,2}[0-9]){8,18}(?![\w%]|[.,][0-9])")
+DIGITS = re.compile(
+    r"(?<![\w$€£¥.,+-])[0-9](?:[ ./-]{0,2}[0-9]){8,18}(?![\w%元円원]|[.,][0-9])", re.ASCII
+)
 ADDRESS = re.compile(
     r"(?<![\w.:])(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w.]*[0-9])|(?:[0-9a-f]{0,4}:){2,7}"
     r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}))",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,
 )
 DANISH = re.compile(r"(?:[0-9]{2}[ -]{0,2}){3}[0-9]{4}")
 DATE = r"[0-9]{1,2}[./-][0-9]{1,2}[./-](?:1[0-9]|20)[0-9]{2}(?![0-9])"
@@ -99,10 +115,13 @@ PHONE = re.compile(
     r"|0[1-9][0-9]{8,9}"
     r"|0[1-9](?:[ .][0-9]{2}){4}"
     r"|[6-9][0-9]{4}[ -][0-9]{5}"
+    r"|(?<![$€£¥,])1[3-9][0-9](?P<gap>[ -]?)[0-9]{4}(?P=gap)[0-9]{4}(?![元円원])"  # China
     r")(?!\w|[.,][0-9])"
-    r"|(?i:\b(?:phone|telephone|tel|mobile|cell|call|whatsapp|number|text|sms|ring|fax|handy|telefon)\b"
-    rf"[^0-9\n]{{0,16}})(?<![0-9])(?!{DATE})"
-    r"[0-9](?:[ ./-]?[0-9]){6,14}(?!\w|[.,][0-9])"
+    r"|(?:(?i:\b(?:phone|telephone|tel|mobile|cell|call|whatsapp|number|text|sms|ring|fax|handy|telefon)\b"
+    r"[^0-9\n]{0,16})|(?:电话|電話|手机|手機|座机|座機|传真|傳真|携帯|전화|휴대폰)"
+    rf"[号號码碼番是为為は번호는은:\uff1a\s(\uff08]{{0,6}})(?<![0-9])(?!{DATE})"
+    r"[0-9](?:[ ./-]?[0-9]){6,14}(?!\w|[.,][0-9])",
+    re.ASCII,
 )
 NO_PHONE = re.compile(rf"{DATE}|(?:[0-9]{{1,2}}[05]0 ){{2}}[0-9]{{1,2}}[05]0")
 """A date, or round numbers in a row."""
@@ -226,7 +245,9 @@ def _has_digits_together(text: str) -> bool:
     return CLOSE.search(text) is not None
 
 
-SECRETS = ("passw", "passphrase", "pwd", "secret", "token", "key", "bearer", "basic")
+SECRETS = (
+    "passw", "passphrase", "pwd", "secret", "token", "key", "bearer", "basic", *SECRETS_EAST,
+)  # fmt: skip
 OBFUSCATED = re.compile(r"[\[({][aA][tT][\])}]")
 CLOSE = re.compile(r"[0-9](?:[^0-9]{0,4}[0-9]){5}")
 KINDS: tuple[tuple[Check, tuple[tuple[str, re.Pattern[str], Check], ...]], ...] = (

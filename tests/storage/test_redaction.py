@@ -255,6 +255,57 @@ def test_what_only_looks_like_a_date_code_or_a_time_is_replaced(text: str, clean
     assert Redaction().clean(text) == cleaned
 
 
+@pytest.mark.parametrize(
+    ("text", "cleaned"),
+    [
+        ("电话+8613812345678", "电话[phone]"),
+        ("我的手机号码是13812345678。", "我的[phone]。"),
+        ("请打138 1234 5678或者138-1234-5679找我", "请打[phone]或者[phone]找我"),
+        ("座机:8888 6666", "[phone]"),
+        ("電話090-1234-5678です", "[phone]です"),
+        ("전화번호는 010-1234-5678입니다", "[phone]입니다"),
+        ("身份证号11010519491231002X", "身份证号[id]"),
+        ("卡号4111111111111111,有效期12/26", "卡号[card],有效期12/26"),
+        ("账户DE89370400440532013000里", "账户[iban]里"),
+        ("IP是203.0.113.7吗", "IP是[ip]吗"),
+        ("密钥sk-proj-a1B2c3D4e5F6g7H8i9J0", "密钥[secret]"),
+        ("密码是hunter2024,别告诉别人", "[secret],别告诉别人"),
+        ("口令:abcdef", "[secret]"),
+        ("パスワードはhunter2024です", "[secret]です"),
+        ("password: hunter2024，谢谢", "[secret]，谢谢"),
+        (
+            "请把文件发到foo@example.com谢谢你的帮助",
+            "请把文件发到[email]谢谢你的帮助",
+        ),
+        ("写给jörg@müller.de。", "写给[email]。"),
+        ("메일은 kim@example.co.kr입니다", "메일은 [email]입니다"),
+    ],
+)
+def test_what_stands_in_chinese_japanese_or_korean_without_a_gap_is_replaced(
+    text: str, cleaned: str
+) -> None:
+    assert Redaction().clean(text) == cleaned
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "我想用Python3写一个程序来处理Excel文件然后把结果保存到数据库里面并且生成报表",
+        "请告诉我怎么在Windows11上安装Python3和PyTorch2并且配置好CUDA12的环境变量谢谢",
+        "密码是什么？密码学很有意思，密钥长度为256位，口令不对。",
+        "password:请输入您的登录密码谢谢",
+        "token = tokenizer.encode(text)，密码=input('请输入')，password=settings.password。",
+        "这部手机卖了1234567台，电话发明于1876年。",
+        "营业额13812345678元，¥13812345678，成本1381234567元。",
+        "2024年5月12日10:30:15，1914-1918年，05.12.2024是星期四",
+        "人口14.1178亿，圆周率3.14159265358979323846",
+        "時刻は10:30:15です。Python3.11.7とpip23.2.1",
+    ],
+)
+def test_ordinary_chinese_and_japanese_text_stays_as_it_is(text: str) -> None:
+    assert Redaction().clean(text) == text
+
+
 def test_what_was_replaced_is_counted_by_kind_and_says_what_it_was() -> None:
     redaction = Redaction()
     text = "Mail ann@example.org or bob@example.org, from 203.0.113.7."
@@ -272,7 +323,26 @@ def test_cleaning_twice_changes_nothing_more() -> None:
 
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize(
-    "piece", ["1", "1 ", "a", "a.", "a@", "-", "A1b", "::", "1.", "+1 ", "eyJ", "x="]
+    "piece",
+    [
+        "1",
+        "1 ",
+        "a",
+        "a.",
+        "a@",
+        "-",
+        "A1b",
+        "::",
+        "1.",
+        "+1 ",
+        "eyJ",
+        "x=",
+        "密",
+        "密码",
+        "电话",
+        "1码",
+        "é@",
+    ],
 )
 def test_hostile_text_takes_no_long_time(piece: str) -> None:
     Redaction().clean(piece * (20_000 // len(piece)))
