@@ -65,13 +65,17 @@ def check(file: Path) -> None:
         raise BackupFailed(f"{file} is no whole database ({'; '.join(found)}). Use another one.")
 
 
-def sweep(database: Database, home: Home) -> None:
-    """Remove what a killed process left of a copy that it was making."""
+def sweep(home: Home) -> None:
+    """Remove the folders that a killed process was making a copy in."""
     for begun in (*home.folder.glob(".snapshot-*"), *home.folder.glob(".restore-*")):
         shutil.rmtree(begun, ignore_errors=True)  # one that is made just now fails, and begins anew
-    if database.file:
-        for file in database.file.parent.glob(f"{database.file.name}.incoming*"):
-            file.unlink(missing_ok=True)
+
+
+def halves(database: Database) -> list[Path]:
+    """Return what a killed process left of a copy that was to take the database's place."""
+    if database.file is None:
+        return []
+    return list(database.file.parent.glob(f"{database.file.name}.incoming*"))
 
 
 def copies(database: Database, home: Home) -> list[Path]:

@@ -26,11 +26,11 @@ from storage.models import Erasure, now
 
 
 class TracesLeft(RuntimeError):
-    """The rows are gone, and a copy of them could not be cleared yet; shown to whoever asked."""
+    """The rows are gone, and copies of them could not be cleared yet; shown to whoever asked."""
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, left: Sequence[str]) -> None:
         super().__init__(
-            f"Erased, but {what}. It is tried again when the app starts, or when the host runs "
+            f"Erased, but {', and '.join(left)}. It is tried again when the app starts, or when the host runs "
             "`python -m storage.privacy --erase`."
         )
 
@@ -56,7 +56,7 @@ def erase(database: Database, home: Home, rater_id: str, *, known: bool = False)
 
     with home.copying():
         erasure, versions = database.write(work)
-        _clear(database, home, erasure)
+        _clear(database, home, [erasure])
     return versions
 
 
@@ -74,10 +74,7 @@ def finish(database: Database, home: Home) -> None:
     with database.read() as s:
         open_ones = list(s.scalars(select(Erasure.id).where(Erasure.finished_at.is_(None))))
     with home.copying():
-        backup.sweep(database, home)
-    for erasure in open_ones:
-        with home.copying():
-            _clear(database, home, erasure)
+        _clear(database, home, open_ones)
 
 
 def erased_since(s: Session, moment: datetime) -> bool:
@@ -85,47 +82,79 @@ def erased_since(s: Session, moment: datetime) -> bool:
     return s.scalar(select(Erasure.id).where(Erasure.created_at >= moment).limit(1)) is not None
 
 
-def _clear(database: Database, home: Home, erasure: int) -> None:
-    """Clear what is left of deleted rows: in the file itself, in copies, caches and exports."""
-    with database.read() as s:
-        rater = s.get_one(Erasure, erasure).rater_id
-        known = conversations.has_rater(s, rater)
-    backup.sweep(database, home)
-    for file in backup.copies(database, home):
-        _erase_in(file, rater, known=known)
-    for file in home.folder.glob(f"{home.head.stem}.*"):  # half a one is left by a killed trainer
-        file.unlink(missing_ok=True)  # weights fitted to few answers are close to these answers
-    for folder in (home.features, home.exports):  # both are made anew when somebody needs them
-        for file in [path for path in folder.rglob("*") if path.is_file()]:
-            file.unlink(missing_ok=True)
-    try:
-        emptied = database.scrub()
-    except sqlite.choose_library().Error as error:
-        raise TracesLeft(f"the file could not be written anew ({error})") from error
-    if not emptied:
-        raise TracesLeft("the database is used so much that its file or log stays as it is")
+def _clear(database: Database, home: Home, erasures: Sequence[int]) -> None:
+    """Clear what is left of deleted rows: in caches, exports, the file itself and its copies.
+
+    What can't be cleared keeps nothing else from being cleared. Without erasures only what a killed
+    process left half made is removed.
+
+    Raises:
+        TracesLeft: names each file that is left.
+    """
+    backup.sweep(home)
+    left = _delete(backup.halves(database))
+    if erasures:
+        with database.read() as s:
+            which = select(Erasure.rater_id).where(Erasure.id.in_(erasures))
+            known = {rater: conversations.has_rater(s, rater) for rater in s.scalars(which)}
+        left += [*_delete(_made_anew(home)), *_scrub(database)]
+        for file in backup.copies(database, home):
+            left += _erase_in(file, known)
+    if left:
+        raise TracesLeft(left)
 
     def done(s: Session) -> None:
-        s.get_one(Erasure, erasure).finished_at = now()
+        for erasure in erasures:
+            s.get_one(Erasure, erasure).finished_at = now()
 
     database.write(done)
 
 
-def _erase_in(file: Path, rater: str, *, known: bool) -> None:
-    """Erase in a copy, which may be of an older release; half a copy goes altogether."""
+def _made_anew(home: Home) -> list[Path]:
+    """Return the files that somebody's words are in and that are made anew when they are needed."""
+    heads = home.folder.glob(f"{home.head.stem}.*")  # half a one is left by a killed trainer;
+    # weights fitted to few answers are close to these answers
+    kept = (path for folder in (home.features, home.exports) for path in folder.rglob("*"))
+    return [*heads, *(path for path in kept if path.is_file())]
+
+
+def _delete(files: Sequence[Path]) -> list[str]:
+    """Delete files; returns what is left."""
+    left = []
+    for file in files:
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:  # root's, or open on another machine
+            left.append(f"{file} can't be deleted ({error.strerror or error})")
+    return left
+
+
+def _scrub(database: Database) -> list[str]:
+    """Write the database's file anew; returns what is left."""
+    try:
+        emptied = database.scrub()
+    except (sqlite.choose_library().Error, OSError) as error:
+        return [f"the file could not be written anew ({error})"]
+    return [] if emptied else ["the database is used so much that its file or log stays as it is"]
+
+
+def _erase_in(file: Path, known: Mapping[str, bool]) -> list[str]:
+    """Erase people in a copy, which may be of an older release; returns what is left.
+
+    `known` tells of each whether that they are not to be stored stays. Half a copy goes altogether.
+    """
     if file.name.endswith(".partial"):
-        file.unlink(missing_ok=True)
-        return
+        return _delete([file])
     engine = sqlite.make_engine(URL.create("sqlite", database=str(file)), sqlite.MIGRATOR)
     try:
         with Session(engine) as s, s.begin():
-            person.delete_rows(s, rater, known=known)
+            for rater, stays in known.items():
+                person.delete_rows(s, rater, known=stays)
         cleared = sqlite.scrub(engine)
-    except (DBAPIError, sqlite.choose_library().Error) as error:
+    except (DBAPIError, sqlite.choose_library().Error, OSError) as error:
         why = error.orig if isinstance(error, DBAPIError) else error
-        raise TracesLeft(f"{file} can't be cleared ({why}); delete it") from error
-    if not cleared:
-        raise TracesLeft(f"{file} can't be cleared (it is in use)")
+        return [f"{file} can't be cleared ({why}); delete it"]
+    return [] if cleared else [f"{file} can't be cleared (it is in use)"]
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

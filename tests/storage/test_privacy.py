@@ -1,12 +1,15 @@
+import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
+from sqlalchemy import select
 
 from storage import backup, export, feedback, privacy, sqlite
 from storage.database import Database
 from storage.home import Home
+from storage.models import Erasure
 from storage.person import everything
 from storage.privacy import TracesLeft
 from tests.conftest import env_of, on_sqlite
@@ -93,6 +96,32 @@ def test_an_erasure_that_was_cut_short_is_finished_later(
     privacy.finish(database, home)
     assert holding(home) == []
     privacy.finish(database, home)  # nothing is left to do
+
+
+@on_sqlite
+def test_what_cannot_be_cleared_is_named_and_keeps_nothing_else_from_it(
+    home: Home, database: Database, person: Person
+) -> None:
+    """A packed backup can't be, nor what the file system doesn't let go, such as a folder here."""
+    other = Person(database)
+    for who in (person, other):
+        talk(who, turns=2)
+    spread(home, database)
+    packed = home.backups / "0.db.gz"
+    packed.write_bytes(gzip.compress(b"no database" * 300))
+    stays = home.head.with_suffix(".old")
+    stays.mkdir()
+    for who in (person, other):
+        with pytest.raises(
+            TracesLeft, match=r"head\.old can't be deleted .*0\.db\.gz can't be cleared"
+        ):
+            privacy.erase(database, home, who.id)
+    assert holding(home) == []
+    packed.unlink()
+    stays.rmdir()
+    privacy.finish(database, home)
+    with database.read() as session:
+        assert all(session.scalars(select(Erasure.finished_at)))
 
 
 @on_sqlite
