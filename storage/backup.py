@@ -79,11 +79,14 @@ def halves(database: Database) -> list[Path]:
 
 
 def copies(database: Database, home: Home) -> list[Path]:
-    """Return the backups in the data folder and the copies that migrating and restoring left."""
+    """Return the copies that migrating and restoring left, and all that lies in the backups' folder.
+
+    There a copy may have any name, and whoever packed one may have left it there.
+    """
     if database.file is None:
         return []
     beside = database.file.parent.glob(f"{database.file.name}.before-*")
-    found = {*beside, *home.backups.glob("*.db*")}
+    found = {*beside, *(path for path in home.backups.rglob("*") if path.is_file())}
     return sorted(file for file in found if not file.name.endswith(sqlite.BESIDE))
 
 

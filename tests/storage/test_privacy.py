@@ -125,6 +125,19 @@ def test_what_cannot_be_cleared_is_named_and_keeps_nothing_else_from_it(
 
 
 @on_sqlite
+def test_an_erased_person_is_in_no_backup_whatever_its_name(
+    home: Home, database: Database, person: Person
+) -> None:
+    talk(person, turns=2)
+    home.backups.mkdir()
+    (home.backups / "old").mkdir()
+    backup.make(database, home, home.backups / "before-upgrade.sqlite")
+    backup.make(database, home, home.backups / "old" / "copy")
+    privacy.erase(database, home, person.id)
+    assert holding(home) == []
+
+
+@on_sqlite
 def test_an_erasure_is_not_finished_while_somebody_reads_a_backup(
     home: Home, database: Database, person: Person
 ) -> None:
