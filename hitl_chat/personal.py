@@ -45,9 +45,10 @@ class Personal:
         """
         if not all(type(part) is bool for part in asdict(agreed).values()):
             raise ValueError("'store', 'train' and 'publish' must be true or false.")
-        self._database.write(lambda s: consent.give(s, rater, agreed))
-        if not agreed.store:
-            privacy.erase(self._database, self._home, rater, known=True)
+        if agreed.store:
+            self._database.write(lambda s: consent.give(s, rater, agreed))
+        else:
+            privacy.erase(self._database, self._home, rater, agreed=agreed)
         return self.tell(rater)
 
     def erase(self, rater: str) -> dict[str, Any]:

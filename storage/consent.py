@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from storage.models import Consent
+from storage.models import Consent, Rater
 
 Purpose = Literal["train", "publish"]
 
@@ -34,8 +34,12 @@ def given(s: Session, rater_id: str) -> Agreed:
 def give(s: Session, rater_id: str, agreed: Agreed) -> Agreed:
     """Store what a person agrees to from now on, and return it: a part without the one before is none.
 
-    What was stored before stays; taking `store` back also calls for `privacy.erase`.
+    Whoever first came while nothing could be stored is known from then on. What was stored before
+    stays; `privacy.erase` takes storing back.
     """
+    if s.get(Rater, rater_id) is None:
+        s.add(Rater(id=rater_id))
+        s.flush()
     train = agreed.store and agreed.train
     kept = Agreed(agreed.store, train, train and agreed.publish)
     s.add(Consent(rater_id=rater_id, store=kept.store, train=kept.train, publish=kept.publish))

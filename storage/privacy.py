@@ -19,7 +19,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from storage import backup, conversations, person, sqlite
+from storage import backup, consent, conversations, person, sqlite
+from storage.consent import Agreed
 from storage.database import Database, DatabaseBusy, DatabaseUnusable
 from storage.home import Home, HomeError
 from storage.models import Erasure, now
@@ -35,10 +36,13 @@ class TracesLeft(RuntimeError):
         )
 
 
-def erase(database: Database, home: Home, rater_id: str, *, known: bool = False) -> list[str]:
+def erase(
+    database: Database, home: Home, rater_id: str, *, agreed: Agreed | None = None
+) -> list[str]:
     """Erase a person wherever this installation keeps them; returns the versions that learned from them.
 
-    With `known`, who they are and what they agreed to stays: that they are not to be stored.
+    With `agreed`, they agree to that from now on, and it stays with who they are: that they are not
+    to be stored.
 
     Raises:
         ValueError: there is no such person, and there was none who was erased.
@@ -46,11 +50,13 @@ def erase(database: Database, home: Home, rater_id: str, *, known: bool = False)
     """
 
     def work(s: Session) -> tuple[int, list[str]]:
-        if not was_erased(s, rater_id) and not conversations.has_rater(s, rater_id):
+        if agreed:  # not in a change of its own: a process killed in between would leave all else
+            consent.give(s, rater_id, agreed)
+        elif not was_erased(s, rater_id) and not conversations.has_rater(s, rater_id):
             raise ValueError(f"No rater '{rater_id}'. The page shows each person their own number.")
         row = Erasure(rater_id=rater_id, cycles=person.readers(s, rater_id))
         s.add(row)
-        person.delete_rows(s, rater_id, known=known)
+        person.delete_rows(s, rater_id, known=agreed is not None)
         s.flush()
         return row.id, person.learned(s, row.cycles)
 

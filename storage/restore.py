@@ -130,8 +130,6 @@ def _bring_up_to_date(incoming: Path, since: _Since) -> None:
 def _agree(s: Session, rater: str, agreed: Agreed) -> None:
     """Let hold what a person agreed to, also if only a newer backup has them."""
     if consent.given(s, rater) != agreed:
-        if not conversations.has_rater(s, rater):
-            conversations.add_rater(s, rater)
         consent.give(s, rater, agreed)
 
 

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError
 
 from hitl_chat.identity import BadToken
 from hitl_chat.service import NotYours, Service, Started
@@ -125,6 +127,30 @@ def test_training_reads_nothing_of_who_takes_it_back(
     with database.read() as session:
         assert list(transcripts.read_noted(session)) == []
     assert service.loop.status()["feedback"] == {"total": 1, "waiting": 0}
+
+
+@on_sqlite
+def test_who_takes_storing_back_and_can_not_be_erased_is_stored_as_before(
+    service: Service, me: Started, database: Database, rows: Rows
+) -> None:
+    ask(service, me, "hello")
+    stuck = "CREATE TRIGGER stuck BEFORE DELETE ON messages BEGIN SELECT RAISE(ABORT, 'stuck'); END"
+    database.write(lambda s: s.execute(text(stuck)).close())
+    with pytest.raises(IntegrityError, match="stuck"):
+        service.agree(me.rater, NOTHING)
+    assert service.personal.tell(me.rater)["agreed"]["store"]
+    assert len(rows()) == 2
+
+
+@on_sqlite
+@pytest.mark.parametrize("agreed", [NOTHING, Agreed(train=False)])
+def test_who_came_while_nothing_could_be_stored_may_agree_all_the_same(
+    service: Service, database: Database, agreed: Agreed
+) -> None:
+    with unwritable(database, "read-only"):
+        visitor = service.start()
+    told = service.agree(visitor.rater, agreed)["agreed"]
+    assert (told["store"], told["train"]) == (agreed.store, agreed.train)
 
 
 @on_sqlite

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from storage import backup, export, feedback, privacy, sqlite
+from storage.consent import Agreed
 from storage.database import Database
 from storage.home import Home
 from storage.models import Erasure
@@ -76,10 +77,10 @@ def test_who_may_not_be_stored_stays_known_and_nothing_else_of_them(
     home: Home, database: Database, person: Person
 ) -> None:
     talk(person, turns=2)
-    privacy.erase(database, home, person.id, known=True)
+    privacy.erase(database, home, person.id, agreed=Agreed(store=False))
     assert holding(home) == []
     with database.read() as session:
-        assert set(everything(session, person.id)) == {"raters"}
+        assert set(everything(session, person.id)) == {"raters", "consents"}
 
 
 @on_sqlite

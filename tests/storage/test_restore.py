@@ -134,11 +134,11 @@ def test_who_was_erased_again_since_the_backup_does_not_come_back(
     home: Home, database: Database, person: Person, elsewhere: Path
 ) -> None:
     talk(person)
-    privacy.erase(database, home, person.id, known=True)
+    privacy.erase(database, home, person.id, agreed=Agreed(store=False))
     person.conversation = database.write(lambda s: conversations.start(s, person.id))
     talk(person)
     backup.make(database, home, elsewhere)
-    privacy.erase(database, home, person.id, known=True)
+    privacy.erase(database, home, person.id, agreed=Agreed(store=False))
     database.close()
     restore.restore(home, elsewhere)
     assert holding(home) == []

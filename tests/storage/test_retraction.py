@@ -45,8 +45,7 @@ def test_an_erased_person_speaks_against_it(
 def test_a_person_who_does_not_want_to_be_stored_speaks_against_it(
     database: Database, home: Home, person: Person, begun: Cycle
 ) -> None:
-    database.write(lambda s: consent.give(s, person.id, Agreed(store=False)))
-    privacy.erase(database, home, person.id, known=True)
+    privacy.erase(database, home, person.id, agreed=Agreed(store=False))
     assert told(database, begun) == "Somebody it learned from was erased meanwhile."
 
 
