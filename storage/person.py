@@ -15,6 +15,8 @@ from storage.models import Adapter, Base, Consent, Cycle, Feedback, Rater, Signa
 
 KNOWN = (Rater.__tablename__, Consent.__tablename__)
 """What is kept of someone who may not be stored: that they said so."""
+OURS = frozenset(Base.metadata.tables)
+"""The tables that may be theirs in any release; one that a migration drops or renames stays here."""
 
 
 def everything(s: Session, rater_id: str) -> dict[str, list[dict[str, Any]]]:
@@ -41,10 +43,11 @@ def counts(s: Session, rater_id: str) -> dict[str, int]:
 def delete_rows(s: Session, rater_id: str, *, known: bool = False) -> None:
     """Delete all that is theirs; with `known`, all but who they are and what they agreed to.
 
-    The tables are those that the database has, which may be a backup of an older release.
+    The tables are those of ours that the database has, which may be a backup of an older release.
+    What else is in it is other programs', who may not let us look.
     """
     there = MetaData()
-    there.reflect(s.connection())
+    there.reflect(s.connection(), only=lambda name, _: name in OURS)
     for table in reversed(there.sorted_tables):
         if not (known and table.name in KNOWN):
             s.execute(delete(table).where(_theirs(table, rater_id)))

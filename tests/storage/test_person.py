@@ -1,11 +1,15 @@
-from sqlalchemy import Table
+import re
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Table, text
 from sqlalchemy.orm import Session
 
-from storage import adapters, consent, cycles, feedback, reviews
+from storage import adapters, consent, cycles, feedback, models, reviews
 from storage.consent import Agreed
 from storage.database import Database
 from storage.models import Base, Rater
-from storage.person import counts, delete_rows, everything, learned, readers
+from storage.person import OURS, counts, delete_rows, everything, learned, readers
 from tests.storage.people import Person
 
 
@@ -42,6 +46,36 @@ def test_every_table_that_leads_to_people_is_told_and_emptied_of_one_and_of_nobo
     with database.read() as session:
         assert everything(session, person.id) == {}
         assert everything(session, other.id) == before
+
+
+def test_whatever_else_is_in_the_database_keeps_nobody_from_being_erased(
+    database: Database, person: Person
+) -> None:
+    """Two tables that refer to each other lead in a circle."""
+    leave_something_everywhere(person)
+    stranger = "CREATE TABLE {} (id INTEGER PRIMARY KEY, other INTEGER REFERENCES {} (id))"
+
+    def work(s: Session) -> dict[str, Any]:
+        with s.begin_nested() as tried:
+            s.execute(text("CREATE TABLE those (id INTEGER PRIMARY KEY)"))
+            s.execute(text(stranger.format("these", "those")))
+            s.execute(text("ALTER TABLE those ADD COLUMN other INTEGER REFERENCES these (id)"))
+            delete_rows(s, person.id)
+            left = everything(s, person.id)
+            tried.rollback()
+        return left
+
+    assert database.write(work) == {}
+
+
+def test_every_table_that_a_release_ever_had_is_looked_for_in_its_backups() -> None:
+    made = {
+        name
+        for file in (Path(models.__file__).parent / "migrations" / "versions").glob("*.py")
+        for name in re.findall(r"(?:create|rename)_table\(\s*\"(\w+)\"", file.read_text())
+    }
+    assert "raters" in made
+    assert made <= OURS
 
 
 def test_of_someone_who_may_not_be_stored_only_that_is_kept(
