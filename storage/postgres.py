@@ -15,6 +15,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
+from storage.columns import JSON
+
 CHANGES, TRAINER = 0x48495401, 0x48495402
 """Advisory locks, of one database each: the line of changes, and the trainer's seat."""
 
@@ -57,6 +59,7 @@ def make_engine(url: URL, role: Role) -> Engine:
         connect_args={"connect_timeout": 10},
         pool_pre_ping=True,
         pool_recycle=1_800,
+        **JSON,
         **role.pool,
     )
 

@@ -14,10 +14,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
+
+from storage.columns import JSON
 
 try:
     import pysqlite3.dbapi2 as bundled
@@ -111,7 +112,7 @@ def make_engine(url: URL, role: Role) -> Engine:
         url,
         module=choose_library(),
         connect_args={"timeout": 10, "check_same_thread": False},
-        json_deserializer=orjson.loads,
+        **JSON,
         **role.pool,
     )
 

@@ -1,3 +1,6 @@
+import math
+
+import numpy as np
 import pytest
 from sqlalchemy.orm import Session
 
@@ -38,6 +41,14 @@ def test_a_finished_cycle_keeps_its_results(database: Database) -> None:
         assert last.finished_at is not None
         assert cycles.running(s) is None
         assert cycles.consumed_mark(s) == 5
+
+
+def test_a_figure_that_is_no_number_is_kept_as_none(database: Database) -> None:
+    one = open_cycle(database)
+    verdict = {"kl": math.inf, "score": math.nan, "length": np.float64(1.5), "by": {1: -math.inf}}
+    database.write(lambda s: cycles.close(s, one, "refused", verdict=verdict))
+    kept = {"kl": None, "score": None, "length": 1.5, "by": {"1": None}}
+    assert get(database, one).verdict == kept
 
 
 def test_a_cycle_that_failed_keeps_the_phase_it_failed_in(database: Database) -> None:
