@@ -24,11 +24,12 @@ from hitl_chat.guard import Guard, Owner
 from hitl_chat.outward import recall
 from hitl_chat.service import Service
 from hitl_chat.settings import Settings, SettingsError
+from hitl_chat.traces import Traces
 from hitl_chat.trainer import Trainer
 from hitl_chat.watch import Watch
-from storage import conversations, privacy
+from storage import conversations
 from storage.database import Database, DatabaseUnusable
-from storage.home import Home, HomeError
+from storage.home import HomeError
 from storage.models import now
 from storage.snapshots import RestoreFailed, Snapshots, restore
 from training.config import ConfigError, TrainingConfig
@@ -67,7 +68,6 @@ class App:
         self._closing.callback(self.database.close)
         longest = now() - ABANDONED if self.database.shared else None
         self.database.write(lambda s: conversations.close_abandoned(s, longest))
-        _finish_erasures(self.database, settings.home)
         explainer = Explainer(settings.home, env)
         self._closing.callback(explainer.close)
         self.service = Service(
@@ -89,12 +89,15 @@ class App:
         self._erased = Erased(
             self.database, self.service.forget, partial(recall, settings.home.exports)
         )
+        self._traces = Traces(self.database, settings.home, self.service.loop.report_uncleared)
         self._door = Door(self.service, settings)
         self._owner = Owner(settings.admin_password, settings.host)
         self.page = page.build(self.service, self._door, self._owner, settings)
 
     def start(self) -> str:
         """Watch and follow what serves, start the trainer if asked to, serve; returns the address."""
+        self._traces.start()
+        self._closing.callback(self._traces.close)
         self._watch.start()  # first: what was decided before a crash is what the follower takes
         self._closing.callback(self._watch.close)
         self._follower.start()
@@ -181,13 +184,6 @@ def _why_off(settings: Settings) -> str:
     if settings.zero_gpu:
         return "ZeroGPU lends to answers alone; HITL_TRAINER=on trains on the processors"
     return "HITL_TRAINER says so"
-
-
-def _finish_erasures(database: Database, home: Home) -> None:
-    try:
-        privacy.finish(database, home)
-    except privacy.TracesLeft as error:  # people can chat all the same; the owner must know
-        log.warning("%s", error)
 
 
 def _serve(app: App) -> None:

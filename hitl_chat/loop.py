@@ -30,6 +30,7 @@ class Loop:
         self._train_after = train_after
         self._problem: str | None = None
         self._unsaved: str | None = None
+        self._uncleared: str | None = None
         self._trial: Standing | None = None
 
     def status(self) -> dict[str, Any]:
@@ -55,7 +56,7 @@ class Loop:
             },
             "cycle": reading.finished(last) if last else None,
             "running": reading.progress(running) if running else None,
-            "problem": self._problem or self._unsaved,
+            "problem": self._problem or self._unsaved or self._uncleared,
         }
 
     def public(self) -> dict[str, Any]:
@@ -78,6 +79,10 @@ class Loop:
     def report_unsaved(self, problem: str | None) -> None:
         """Keep what keeps snapshots from being stored; None when they are again."""
         self._unsaved = problem
+
+    def report_uncleared(self, problem: str | None) -> None:
+        """Keep what keeps an erasure from being finished; None when it is."""
+        self._uncleared = problem
 
     def report_trial(self, trial: Standing | None) -> None:
         """Keep how the trial of the version that serves stands; None when it is on none."""

@@ -31,7 +31,7 @@ class TracesLeft(RuntimeError):
 
     def __init__(self, left: Sequence[str]) -> None:
         super().__init__(
-            f"Erased, but {', and '.join(left)}. It is tried again when the app starts, or when the host runs "
+            f"Erased, but {', and '.join(left)}. It is tried again while the app runs, or when the host runs "
             "`python -m storage.privacy --erase`."
         )
 
@@ -77,10 +77,16 @@ def finish(database: Database, home: Home) -> None:
     Raises:
         TracesLeft: as `erase`.
     """
-    with database.read() as s:
-        open_ones = list(s.scalars(select(Erasure.id).where(Erasure.finished_at.is_(None))))
     with home.copying():
+        with database.read() as s:  # only now: one that is under way is none that was cut short
+            open_ones = unfinished(s)
         _clear(database, home, open_ones)
+
+
+def unfinished(s: Session) -> list[int]:
+    """Return the erasures that have left something, or are under way."""
+    open_ones = select(Erasure.id).where(Erasure.finished_at.is_(None))
+    return list(s.scalars(open_ones.order_by(Erasure.id)))
 
 
 def erased_since(s: Session, moment: datetime) -> bool:

@@ -37,7 +37,7 @@
     '{odds} to 1 that it is liked less ({sure} to 1 decides)': '更不受喜欢的几率为 {odds} 比 1({sure} 比 1 即可判定)', '{odds} to 1 that it is liked more ({sure} to 1 decides)': '更受喜欢的几率为 {odds} 比 1({sure} 比 1 即可判定)',
     "Version '{v}' has no folder any more. Name another one.": '版本 {v} 的文件夹已不存在,请选择另一个。',
     'Version {v} was refused, {s} keeps serving: {why}': '版本 {v} 被拒绝;{s} 继续服务:{why}', 'Version {v} waits, {s} keeps serving: {why}': '版本 {v} 在等待;{s} 继续服务:{why}',
-    'No snapshot could be stored; a restart would lose data: {why}': '快照没能保存;重启会丢失数据:{why}', 'Snapshots from before an erasure could not be deleted; they still hold who was erased: {why}': '删除之前的快照没能清除;其中还有已删除的人:{why}',
+    'No snapshot could be stored; a restart would lose data: {why}': '快照没能保存;重启会丢失数据:{why}', 'Snapshots from before an erasure could not be deleted; they still hold who was erased: {why}': '删除之前的快照没能清除;其中还有已删除的人:{why}', 'Somebody was erased, and not every copy of what they said is cleared: {why}': '有人已被删除,但其所说内容的副本没能全部清除:{why}',
     'Not saved: {why}. Try again shortly.': '没有保存:{why}。请稍后再试。', 'The reason has {n} characters; the limit is {most}.': '理由有 {n} 个字符,上限是 {most}。',
     'Warning': '提示', 'Info': '提示', 'Error': '出错', 'Nothing changed': '没有改变', 'Choose a version first.': '请先选择一个版本。', "Version '{v}' serves already.": '版本 {v} 已经在服务。', 'The base model serves; there is nothing before it to roll back to.': '正在服务的是基础模型,之前没有可退回的版本。',
 

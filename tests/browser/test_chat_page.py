@@ -274,6 +274,7 @@ def test_markup_named_like_the_page_takes_nothing_off_it(page: Page) -> None:
     [
         "Version v2 was refused, v1 keeps serving",
         "No snapshot could be stored; a restart would lose data",
+        "Somebody was erased, and not every copy of what they said is cleared",
     ],
 )
 def test_the_line_under_the_input_says_what_is_wrong(page: Page, problem: str) -> None:
