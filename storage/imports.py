@@ -1,7 +1,7 @@
 """Feedback from files into the database, so that a reward head has something to begin with.
 
 Importing a file twice changes nothing; a later export of the same installation adds what is new in
-it. A file whose rows don't name raters counts as one person. Knows no trainer.
+it, and nothing of one's own export is imported: it is here, or its person was erased. A file whose rows don't name raters counts as one person. Knows no trainer.
 
     python -m storage.imports FILE
 """
@@ -22,8 +22,9 @@ from sqlalchemy.orm import Session
 
 from storage.database import Database, DatabaseBusy, DatabaseUnusable
 from storage.home import Home, HomeError
-from storage.models import Conversation, Feedback, Message, Rater, now
-from storage.talks import Said, Talk, digest, read
+from storage.models import Conversation, Erasure, Feedback, Message, Rater, now
+from storage.names import digest, pseudonym
+from storage.talks import Said, Talk, read
 
 VERSION = "imported"
 """What imported answers carry in place of the version that gave them."""
@@ -49,12 +50,15 @@ class Imported:
 
 
 def store(database: Database, talks: Iterable[Talk | None]) -> Imported:
-    """Put conversations into the database, except what it has of them from an earlier import."""
+    """Put conversations into the database, except what it has of them or may not have any more."""
     done = Imported()
     found = iter(talks)
+    with database.read() as session:
+        erased = {pseudonym(rater) for rater in session.scalars(select(Erasure.rater_id))}
     while batch := list(islice(found, BATCH)):
-        done.left_out += batch.count(None)
-        here = [talk for talk in batch if talk is not None]
+        here = [talk for talk in batch if talk and talk.rater not in erased]
+        out = [talk for talk in batch if talk is None or talk.rater in erased]
+        done.left_out += sum(len(talk.said) if talk else 1 for talk in out)
 
         def work(s: Session, here: list[Talk] = here) -> list[Imported]:
             return [_store(s, talk) for talk in here]
@@ -87,13 +91,15 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     sys.stdout.write(
         f"{done.opinions} opinions in {done.conversations} conversations imported; {done.known} were "
         f"there before, {done.grown} of them with less; "
-        f"{done.left_out} rows left out (system prompts, tools, nothing to answer).\n"
+        f"{done.left_out} rows left out (system prompts, tools, nothing to answer, people erased here).\n"
     )
     return 0
 
 
 def _store(s: Session, talk: Talk) -> Imported:
-    """Store what is new of one conversation."""
+    """Store what is new of one conversation; one that began here is whole and its person's own."""
+    if s.get(Conversation, talk.origin):
+        return Imported(known=1)
     key = digest(f"{talk.rater}/{talk.key}")
     rater = digest(talk.rater)
     if not s.get(Rater, rater):

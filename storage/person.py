@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, MetaData, Table, delete, false, func, or_,
 from sqlalchemy.orm import Session
 
 from storage.models import Adapter, Base, Consent, Cycle, Feedback, Rater, Signal
+from storage.names import digest, pseudonym
 
 KNOWN = (Rater.__tablename__, Consent.__tablename__)
 """What is kept of someone who may not be stored: that they said so."""
@@ -56,7 +57,7 @@ def delete_rows(s: Session, rater_id: str, *, known: bool = False) -> None:
 def readers(s: Session, rater_id: str) -> list[int]:
     """Return the cycles that may have learned from them, one that still runs included."""
     opinions = (
-        s.scalar(select(func.min(kind.created_at)).where(kind.rater_id == rater_id))
+        s.scalar(select(func.min(kind.created_at)).where(kind.rater_id.in_(_names(rater_id))))
         for kind in (Feedback, Signal)
     )
     spoken = [first for first in opinions if first]
@@ -80,13 +81,18 @@ def learned(s: Session, cycles: Collection[int]) -> list[str]:
 def _theirs(table: Table, rater_id: str) -> ColumnElement[bool]:
     """Return the condition that a row of `table` leads to the person."""
     if table.name == Rater.__tablename__:
-        return table.c.id == rater_id
+        return table.c.id.in_(_names(rater_id))
     leads = [
         key.parent.in_(select(key.column).where(_theirs(key.column.table, rater_id)))
         for key in sorted(table.foreign_keys, key=lambda key: key.parent.name)
         if key.column.table is not table
     ]
     return or_(false(), *leads)
+
+
+def _names(rater_id: str) -> tuple[str, str]:
+    """Return what a person is called here: their own id, and that of an export which was imported."""
+    return rater_id, digest(pseudonym(rater_id))
 
 
 def _agreed(history: list[Consent], then: datetime) -> bool:

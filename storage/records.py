@@ -1,17 +1,13 @@
-"""One record for each answer, with all that is known of it: raw, and as Argilla takes it. Pure.
+"""One record for each answer, with all that is known of it: raw, and as Argilla takes it. Pure."""
 
-Raters stand under a name that is always the same and leads nowhere without the database.
-"""
-
-import hashlib
 import uuid
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 import orjson
 
 from storage.models import Feedback, Message
+from storage.names import pseudonym
 from storage.transcripts import Transcript
 
 Row = dict[str, Any]
@@ -51,12 +47,6 @@ SCHEMA: dict[str, Any] = {
     "stop_reason": "string",
 }
 """The types of `everything`, for files that state them."""
-
-
-@lru_cache(maxsize=4_096)
-def pseudonym(rater: str) -> str:
-    """Return what a rater is called outside: 32 hex digits."""
-    return hashlib.sha256(rater.encode()).hexdigest()[:32]
 
 
 def everything(t: Transcript, answers: Sequence[Message]) -> Iterator[Row]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage.models import Message
-from storage.records import pseudonym
+from storage.names import pseudonym
 from storage.seen import Opinions
 from storage.transcripts import Transcript
 

@@ -4,7 +4,6 @@ Reads our own `jsonl` and `parquet` exports and TRL's preference and unpaired da
 or plain texts.
 """
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,6 +13,7 @@ from typing import Any
 import orjson
 
 from storage.models import Feedback
+from storage.names import digest
 from storage.saying import new_choice, new_edit, new_rating, new_scores
 from storage.transcripts import Turn
 
@@ -32,10 +32,11 @@ class Said:
 
 @dataclass(frozen=True)
 class Talk:
-    """One conversation to be."""
+    """One conversation to be; `origin` is the id it had where it was exported, if the file tells."""
 
     key: str
     rater: str
+    origin: str = ""
     said: list[Said] = field(default_factory=list)
 
 
@@ -51,7 +52,8 @@ def read(path: Path) -> Iterator[Talk | None]:
     rows = enumerate(_rows(path), 1)
     for conversation, group in groupby(rows, lambda row: _conversation(*row)):
         found = list(group)
-        talk = Talk(conversation, str(found[0][1].get("rater", path.name)))
+        first = found[0][1]
+        talk = Talk(conversation, str(first.get("rater", path.name)), _named(first))
         for number, row in found:
             said = _said(number, row)
             if said is None:
@@ -86,9 +88,13 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 def _conversation(number: int, row: dict[str, Any]) -> str:
     """Return what makes rows one conversation: its id, or the row's own content."""
     del number
+    return digest(_named(row) or digest(orjson.dumps(row, default=str).decode()))
+
+
+def _named(row: dict[str, Any]) -> str:
+    """Return the conversation's own id; empty in a row that names none."""
     named = row.get("conversation")
-    key = named if isinstance(named, str) else digest(orjson.dumps(row, default=str).decode())
-    return digest(key)
+    return _text(named) if isinstance(named, str) else ""
 
 
 def _said(number: int, row: dict[str, Any]) -> Said | None:
@@ -170,8 +176,3 @@ def _text(text: Any) -> str:  # noqa: ANN401 - whatever a file holds
     if not isinstance(text, str):
         raise TypeError(f"{str(text)[:40]!r} is not text")
     return text.replace("\x00", "")
-
-
-def digest(text: str) -> str:
-    """Return an id that only the text decides."""
-    return hashlib.sha256(f"import/{text}".encode()).hexdigest()[:32]

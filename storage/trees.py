@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from storage.models import Message
-from storage.records import pseudonym
+from storage.names import pseudonym
 from storage.transcripts import Transcript
 
 Row = dict[str, Any]

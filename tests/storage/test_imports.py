@@ -5,11 +5,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from storage import export, feedback, imports, transcripts
+from storage import export, feedback, imports, privacy, transcripts
 from storage.database import Database
 from storage.export import Order
 from storage.home import Home
 from storage.imports import VERSION, store
+from storage.names import pseudonym
+from storage.person import counts
 from storage.talks import read
 from tests.storage.people import Person
 from training.config import TrainingConfig
@@ -79,6 +81,39 @@ def test_our_own_export_comes_back_as_the_same_training_data(
     assert [score for t in found for score in t.scores().values()] == [0.75]
     assert {a.version for t in found for a in t.answers()} == {VERSION}
     elsewhere.close()
+
+
+def test_an_installations_own_export_changes_nothing_in_it_and_brings_back_nobody_erased(
+    database: Database, home: Home, person: Person, tmp_path: Path
+) -> None:
+    other = Person(database)
+    for who in (person, other):
+        who.rate(who.ask("Hi", "Hello")[0], 1)
+    path = tmp_path / "jsonl.jsonl"
+    with database.read() as session:
+        export.write(session, "jsonl", path)
+    done = store(database, read(path))
+    assert (done.conversations, done.opinions, done.known, done.grown) == (0, 0, 2, 0)
+    privacy.erase(database, home, person.id)
+    again = store(database, read(path))
+    assert (again.conversations, again.known, again.left_out) == (0, 1, 1)
+    with database.read() as session:
+        assert [t.rater for t in transcripts.read_all(session)] == [other.id]
+
+
+def test_who_is_erased_is_erased_under_the_name_of_an_import_too(
+    database: Database, home: Home, person: Person, tmp_path: Path
+) -> None:
+    """As where their conversation was lost here, and brought back from an export."""
+    path = written(
+        tmp_path / "own.jsonl", exported({"kind": "rating", "value": 1}, rater=pseudonym(person.id))
+    )
+    store(database, read(path))
+    with database.read() as session:
+        assert counts(session, person.id)["feedback"] == 1
+    privacy.erase(database, home, person.id)
+    with database.read() as session:
+        assert list(transcripts.read_all(session)) == []
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from storage import export
 from storage.database import Database
-from storage.records import pseudonym
+from storage.names import pseudonym
 from storage.trees import DEEPEST
 from tests.conftest import on_sqlite
 from tests.storage.people import Person

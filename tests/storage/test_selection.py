@@ -5,7 +5,7 @@ from storage import export
 from storage.database import Database
 from storage.export import Order
 from storage.models import Message
-from storage.records import pseudonym
+from storage.names import pseudonym
 from storage.selection import Selection, Split
 from tests.storage.exported import read, rows
 from tests.storage.people import Person
