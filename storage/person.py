@@ -55,17 +55,19 @@ def delete_rows(s: Session, rater_id: str, *, known: bool = False) -> None:
 
 
 def readers(s: Session, rater_id: str) -> list[int]:
-    """Return the cycles that may have learned from them, one that still runs included."""
-    opinions = (
-        s.scalar(select(func.min(kind.created_at)).where(kind.rater_id.in_(_names(rater_id))))
-        for kind in (Feedback, Signal)
-    )
-    spoken = [first for first in opinions if first]
-    if not spoken:
-        return []
+    """Return the cycles that may have learned from them, one that still runs included.
+
+    What they said is told by its number: the trainer's clock may not be that of the chat. Of what
+    they did a cycle keeps none.
+    """
+    theirs = _names(rater_id)
+    first = s.scalar(select(func.min(Feedback.id)).where(Feedback.rater_id.in_(theirs)))
+    acted = s.scalar(select(func.min(Signal.created_at)).where(Signal.rater_id.in_(theirs)))
+    saw = [Cycle.mark >= first] if first is not None else []
+    saw += [Cycle.started_at >= acted] if acted is not None else []
     said = select(Consent).where(Consent.rater_id == rater_id).order_by(Consent.id)
     history = list(s.scalars(said))
-    later = select(Cycle).where(Cycle.started_at >= min(spoken)).order_by(Cycle.id)
+    later = select(Cycle).where(or_(false(), *saw)).order_by(Cycle.id)
     return [cycle.id for cycle in s.scalars(later) if _agreed(history, cycle.started_at)]
 
 

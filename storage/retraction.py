@@ -23,8 +23,10 @@ def since(s: Session, cycle: Cycle) -> str | None:
 
 
 def _erased(s: Session, cycle: Cycle) -> bool:
-    later = s.scalars(select(Erasure).where(Erasure.created_at >= cycle.started_at))
-    return any(cycle.id in erasure.cycles for erasure in later)
+    named = s.scalars(
+        select(Erasure.cycles).order_by(Erasure.id.desc())
+    )  # by no clock, newest first
+    return any(cycle.id in cycles for cycles in named)
 
 
 def _unwilling(s: Session, cycle: Cycle) -> bool:

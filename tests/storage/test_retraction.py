@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 import pytest
 from sqlalchemy.orm import Session
 
@@ -40,6 +42,20 @@ def test_an_erased_person_speaks_against_it(
 ) -> None:
     privacy.erase(database, home, person.id)
     assert told(database, begun) == "Somebody it learned from was erased meanwhile."
+
+
+@pytest.mark.parametrize("ahead", [-60, 60])
+def test_an_erased_person_speaks_against_it_whatever_the_trainers_clock_says(
+    database: Database, home: Home, person: Person, begun: Cycle, ahead: int
+) -> None:
+    def shift(s: Session) -> Cycle:
+        cycle = s.get_one(Cycle, begun.id)
+        cycle.started_at += timedelta(seconds=ahead)
+        return cycle
+
+    shifted = database.write(shift)
+    privacy.erase(database, home, person.id)
+    assert told(database, shifted) == "Somebody it learned from was erased meanwhile."
 
 
 def test_a_person_who_does_not_want_to_be_stored_speaks_against_it(
