@@ -60,14 +60,14 @@ KEY = re.compile(
 CODE = rf"[a-z_][\w.]*[(\[]|[a-z_]+(?:\.[a-z_]+)+(?=[\s\"',;&){EAST}]|\Z)"
 """What yields a secret and isn't one: a call, an index, an attribute."""
 SECRETS_EAST = ("密码", "密碼", "口令", "密钥", "密鑰", "パスワード", "비밀번호")
-VALUE = rf"[^\s\"',;&){EAST}]{{6,}}"
 NAMED = re.compile(
     rf"""
     (?a:\b(?:bearer|basic)\ +(?=[\w.~+/=-]*[0-9])[\w.~+/=-]{{16,}})
     | (?:password|passwort|passwd|pwd|passphrase|secret|token|(?:api|access|secret)[ _-]?key
         |(?P<east>{"|".join(SECRETS_EAST)}))
-      ["']?\s*(?:[:=\uff1a]\s*(?:["']|(?!{CODE})){VALUE}
-                | (?:is:?\s+|(?(east)[是为為は는은]|(?!))\s*)["']?(?=\S*[0-9$#!%*]){VALUE})
+      ["']?\s*(?:[:=\uff1a]\s*(?:["']|(?!{CODE}))[^\s"',;&){EAST}]{{6,}}
+                | (?:is:?\s+|(?(east)[是为為は는은]|(?!))\s*)["']?
+                  (?=[^\s{EAST}]*[0-9$#!%*])[^\s"',;{EAST}]{{6,}})
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -246,6 +246,7 @@ def test_ordinary_text_stays_as_it_is() -> None:
         ("01/02/2024 415-555-0123", "01/02/2024 [phone]"),
         ("token = 'settings.token'", "[secret]'"),
         ("password: (h1unter2", "[secret]"),
+        ("my password is h1)&un", "my [secret]"),
         ("ann@example.xn--p1ai", "[email]"),
         ("2110625629", "[id]"),
         ("Born 010109-4123.", "Born [id]."),
@@ -271,6 +272,7 @@ def test_what_only_looks_like_a_date_code_or_a_time_is_replaced(text: str, clean
         ("密钥sk-proj-a1B2c3D4e5F6g7H8i9J0", "密钥[secret]"),
         ("密码是hunter2024,别告诉别人", "[secret],别告诉别人"),
         ("口令:abcdef", "[secret]"),
+        ("密碼為ab)&12345", "[secret]"),
         ("パスワードはhunter2024です", "[secret]です"),
         ("password: hunter2024，谢谢", "[secret]，谢谢"),
         (
@@ -294,6 +296,7 @@ def test_what_stands_in_chinese_japanese_or_korean_without_a_gap_is_replaced(
         "请告诉我怎么在Windows11上安装Python3和PyTorch2并且配置好CUDA12的环境变量谢谢",
         "密码是什么？密码学很有意思，密钥长度为256位，口令不对。",
         "password:请输入您的登录密码谢谢",
+        "密码是Password那样的词，不要用第1个想到的。",
         "token = tokenizer.encode(text)，密码=input('请输入')，password=settings.password。",
         "这部手机卖了1234567台，电话发明于1876年。",
         "营业额13812345678元，¥13812345678，成本1381234567元。",
