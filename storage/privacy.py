@@ -49,20 +49,21 @@ def erase(
         TracesLeft: some copy could not be cleared; `finish` goes on with it.
     """
 
-    def work(s: Session) -> tuple[int, list[str]]:
+    def work(s: Session) -> list[str]:
+        # First: to a cycle whose clock is ahead, what they agree to now would be older than it.
+        row = Erasure(rater_id=rater_id, cycles=person.readers(s, rater_id))
         if agreed:  # not in a change of its own: a process killed in between would leave all else
             consent.give(s, rater_id, agreed)
         elif not was_erased(s, rater_id) and not conversations.has_rater(s, rater_id):
             raise ValueError(f"No rater '{rater_id}'. The page shows each person their own number.")
-        row = Erasure(rater_id=rater_id, cycles=person.readers(s, rater_id))
         s.add(row)
         person.delete_rows(s, rater_id, known=agreed is not None)
         s.flush()
-        return row.id, person.learned(s, row.cycles)
+        return person.learned(s, row.cycles)
 
     with home.copying():
-        erasure, versions = database.write(work)
-        _clear(database, home, [erasure])
+        versions = database.write(work)
+        _clear(database, home)
     return versions
 
 
@@ -78,9 +79,7 @@ def finish(database: Database, home: Home) -> None:
         TracesLeft: as `erase`.
     """
     with home.copying():
-        with database.read() as s:  # only now: one that is under way is none that was cut short
-            open_ones = unfinished(s)
-        _clear(database, home, open_ones)
+        _clear(database, home)
 
 
 def unfinished(s: Session) -> list[int]:
@@ -94,21 +93,23 @@ def erased_since(s: Session, moment: datetime) -> bool:
     return s.scalar(select(Erasure.id).where(Erasure.created_at >= moment).limit(1)) is not None
 
 
-def _clear(database: Database, home: Home, erasures: Sequence[int]) -> None:
+def _clear(database: Database, home: Home) -> None:
     """Clear what is left of deleted rows: in caches, exports, the file itself and its copies.
 
-    What can't be cleared keeps nothing else from being cleared. Without erasures only what a killed
-    process left half made is removed.
+    What can't be cleared keeps nothing else from being cleared. Where no erasure is open, only what a
+    killed process left half made is removed. Whoever calls holds the right to copy, so that none of
+    them is under way elsewhere.
 
     Raises:
         TracesLeft: names each file that is left.
     """
     backup.sweep(home)
     left = _delete(backup.halves(database))
+    with database.read() as s:
+        erasures = unfinished(s)
+        which = select(Erasure.rater_id).where(Erasure.finished_at.is_(None))
+        known = {rater: conversations.has_rater(s, rater) for rater in s.scalars(which)}
     if erasures:
-        with database.read() as s:
-            which = select(Erasure.rater_id).where(Erasure.id.in_(erasures))
-            known = {rater: conversations.has_rater(s, rater) for rater in s.scalars(which)}
         left += [*_delete(_made_anew(home)), *_scrub(database)]
         for file in backup.copies(database, home):
             left += _erase_in(file, known)
@@ -124,8 +125,8 @@ def _clear(database: Database, home: Home, erasures: Sequence[int]) -> None:
 
 def _made_anew(home: Home) -> list[Path]:
     """Return the files that somebody's words are in and that are made anew when they are needed."""
-    heads = home.folder.glob(f"{home.head.stem}.*")  # half a one is left by a killed trainer;
-    # weights fitted to few answers are close to these answers
+    # Weights fitted to few answers are close to these answers; half a head is left by a killed trainer.
+    heads = home.folder.glob(f"{home.head.stem}.*")
     kept = (path for folder in (home.features, home.exports) for path in folder.rglob("*"))
     return [*heads, *(path for path in kept if path.is_file())]
 

@@ -120,7 +120,7 @@ def test_what_cannot_be_cleared_is_named_and_keeps_nothing_else_from_it(
     assert holding(home) == []
     packed.unlink()
     stays.rmdir()
-    privacy.finish(database, home)
+    privacy.erase(database, home, person.id)  # as the host is told to, for all of them
     with database.read() as session:
         assert all(session.scalars(select(Erasure.finished_at)))
 

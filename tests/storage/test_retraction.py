@@ -44,9 +44,10 @@ def test_an_erased_person_speaks_against_it(
     assert told(database, begun) == "Somebody it learned from was erased meanwhile."
 
 
+@pytest.mark.parametrize("agreed", [None, Agreed(store=False)])
 @pytest.mark.parametrize("ahead", [-60, 60])
 def test_an_erased_person_speaks_against_it_whatever_the_trainers_clock_says(
-    database: Database, home: Home, person: Person, begun: Cycle, ahead: int
+    database: Database, home: Home, person: Person, begun: Cycle, ahead: int, agreed: Agreed | None
 ) -> None:
     def shift(s: Session) -> Cycle:
         cycle = s.get_one(Cycle, begun.id)
@@ -54,7 +55,7 @@ def test_an_erased_person_speaks_against_it_whatever_the_trainers_clock_says(
         return cycle
 
     shifted = database.write(shift)
-    privacy.erase(database, home, person.id)
+    privacy.erase(database, home, person.id, agreed=agreed)
     assert told(database, shifted) == "Somebody it learned from was erased meanwhile."
 
 
