@@ -101,7 +101,8 @@ DIGITS = re.compile(
     r"(?<![\w$€£¥.,+-])[0-9](?:[ ./-]{0,2}[0-9]){8,18}(?![\w%元円원]|[.,][0-9])", re.ASCII
 )
 ADDRESS = re.compile(
-    r"(?<![\w.:])(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w.]*[0-9])|(?:[0-9a-f]{0,4}:){2,7}"
+    r"(?:(?<![\w.:])|(?<=[^0-9a-f:]:))"  # also after `IP:`, which is no part of it
+    r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w.]*[0-9])|(?!:[^:])(?:[0-9a-f]{0,4}:){2,7}"
     r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9a-f]{0,4}))",
     re.IGNORECASE | re.ASCII,
 )
@@ -210,7 +211,8 @@ def _is_address(found: str) -> bool:
     except ValueError:
         return False
     named = address.is_unspecified or address.is_loopback
-    return not named and bool(_digits(found))  # `a::b` is C++
+    code = "::" in found and "." not in found and address.is_reserved  # `[::2]` is a slice
+    return not (named or code) and bool(_digits(found))  # `a::b` is C++
 
 
 def _digits(found: str) -> str:
