@@ -1,7 +1,8 @@
 """Feedback from files into the database, so that a reward head has something to begin with.
 
 Importing a file twice changes nothing; a later export of the same installation adds what is new in
-it, and nothing of one's own export is imported: it is here, or its person was erased. A file whose rows don't name raters counts as one person. Knows no trainer.
+it, and nothing of one's own export is imported: it is here, or its person was erased. A file whose
+rows don't name raters counts as one person. Knows no trainer.
 
     python -m storage.imports FILE
 """

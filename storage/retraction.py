@@ -23,9 +23,8 @@ def since(s: Session, cycle: Cycle) -> str | None:
 
 
 def _erased(s: Session, cycle: Cycle) -> bool:
-    named = s.scalars(
-        select(Erasure.cycles).order_by(Erasure.id.desc())
-    )  # by no clock, newest first
+    # Newest first, and by no clock: the trainer's may not be that of the chat.
+    named = s.scalars(select(Erasure.cycles).order_by(Erasure.id.desc()))
     return any(cycle.id in cycles for cycles in named)
 
 
