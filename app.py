@@ -91,7 +91,7 @@ class App:
         )
         self._traces = Traces(self.database, settings.home, self.service.loop.report_uncleared)
         self._door = Door(self.service, settings)
-        self._owner = Owner(settings.admin_password, settings.host)
+        self._owner = Owner(settings.admin_password, settings.host, settings.proxies)
         self.page = page.build(self.service, self._door, self._owner, settings)
 
     def start(self) -> str:

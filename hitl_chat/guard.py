@@ -67,12 +67,13 @@ class Owner:
     """Decides whether a request comes from the owner.
 
     With a password, whoever knows it. Without one, only a browser or program on this very machine:
-    the server listens on loopback, was addressed as such, and no proxy stands in between.
+    the server listens on loopback, was addressed as such, and no proxy stands in between. A proxy
+    need not show in what it passes on, so where there is one it has to be told (`proxies`).
     """
 
-    def __init__(self, password: str | None, host: str) -> None:
+    def __init__(self, password: str | None, host: str, proxies: int = 0) -> None:
         self.password = password
-        self._local = host in LOOPBACK
+        self._local = host in LOOPBACK and not proxies
         self._guesses = Limits(0, GUESSES)
 
     def knows(self, password: str, address: str | None = None) -> bool:
@@ -110,8 +111,13 @@ class Owner:
 
     def is_local(self, headers: Mapping[str, str]) -> bool:
         """Return whether the request was made on this machine."""
-        named = _host(headers.get("host", "")) in LOOPBACK
-        return self._local and named and not any(name in headers for name in FORWARDED)
+        named = [headers.get("host", "")]
+        if (
+            "origin" in headers
+        ):  # where the browser has the page from, whatever a proxy makes of Host
+            named.append(headers["origin"].partition("://")[2])
+        here = all(_host(netloc) in LOOPBACK for netloc in named)
+        return self._local and here and not any(name in headers for name in FORWARDED)
 
 
 class OwnerOnly:

@@ -84,7 +84,11 @@ SETTINGS = (
         "",
         "Proxies before the app that add to X-Forwarded-For, 0 to 9; left out, 1 on a Space, else 0.",
     ),
-    Setting("HITL_ADMIN_PASSWORD", "", "Password of the owner's page and of exports."),
+    Setting(
+        "HITL_ADMIN_PASSWORD",
+        "",
+        "Password of the owner's page and of exports; behind a proxy they need one.",
+    ),
     Setting(
         "HITL_SECRET",
         "",

@@ -126,6 +126,22 @@ def test_without_a_password_only_this_machine_is_the_owner(
         Owner(None, host).check(headers)
 
 
+@pytest.mark.parametrize("origin", ["https://chat.example", "null", "http://[bad"])
+def test_what_a_page_from_elsewhere_asks_for_is_not_asked_on_this_machine(origin: str) -> None:
+    """A proxy that names itself nowhere and puts its own target as Host, as nginx does by default."""
+    owner = Owner(None, "127.0.0.1")
+    assert owner.is_local({**HERE, "origin": "http://localhost:7860"})
+    assert not owner.is_local({**HERE, "sec-fetch-site": "same-origin", "origin": origin})
+
+
+def test_behind_a_proxy_nobody_is_the_owner_without_a_password() -> None:
+    behind = Owner(None, "127.0.0.1", proxies=1)
+    assert not behind.is_local(HERE)
+    with pytest.raises(Refused, match="HITL_ADMIN_PASSWORD"):
+        behind.check(HERE)
+    assert client(behind).get("/admin/", headers=HERE).status_code == 403
+
+
 def test_the_owners_page_without_a_password_is_for_this_machine() -> None:
     refused = client().get("/admin/")
     assert refused.status_code == 403
