@@ -12,7 +12,8 @@ It doesn't cover someone who comes under many names.
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -116,9 +117,10 @@ class Standing:
 def standing(trial: Trial, mine: Sequence[Opinion], theirs: Sequence[Opinion]) -> Standing:
     """Weigh what was said of a version against what was said of the one that it replaced."""
     people = {rater for rater, _ in (*mine, *theirs)}
+    samples = {(Tally.of(mine), Tally.of(theirs))}
     if len(people) > 1:
         mine, theirs = _capped(mine), _capped(theirs)
-    samples = set(_samples(mine, theirs, people))
+        samples = set(zip(_without(mine, people), _without(theirs, people), strict=True))
     return Standing(
         trial,
         Tally.of(mine),
@@ -160,6 +162,8 @@ def _log_chance_lower(mine: Tally, theirs: Tally) -> float:
     Rates that were uniform before are Beta(liked + 1, disliked + 1) now, and for whole numbers
     their comparison is a sum (Miller, "Formulas for Bayesian A/B Testing", 2015).
     """
+    if mine.disliked < theirs.liked:  # the same said of dislikes, which is the shorter sum here
+        mine, theirs = theirs.turned(), mine.turned()
     a, b, c = mine.liked + 1, mine.disliked + 1, theirs.disliked + 1
     terms = [
         _log_beta(a + i, b + c) - _log_beta(1 + i, c) - math.log(c + i)
@@ -186,16 +190,16 @@ def _log_beta(a: float, b: float) -> float:
     return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
-def _samples(
-    mine: Sequence[Opinion], theirs: Sequence[Opinion], people: set[str]
-) -> Iterator[tuple[Tally, Tally]]:
-    """Yield both tallies with each person left out; with fewer than two people, as they are."""
-    for one in people if len(people) > 1 else {None}:
-        yield _without(mine, one), _without(theirs, one)
-
-
-def _without(opinions: Sequence[Opinion], one: str | None) -> Tally:
-    return Tally.of([opinion for opinion in opinions if opinion[0] != one])
+def _without(opinions: Sequence[Opinion], people: Iterable[str]) -> Iterator[Tally]:
+    """Yield the tally without each of these people, counting each opinion once."""
+    liked: Counter[str] = Counter()
+    rated: Counter[str] = Counter()
+    for rater, likes in opinions:
+        liked[rater] += likes
+        rated[rater] += 1
+    whole = Tally.of(opinions)
+    for one in people:
+        yield Tally(whole.liked - liked[one], whole.rated - rated[one])
 
 
 def _capped(opinions: Sequence[Opinion]) -> list[Opinion]:

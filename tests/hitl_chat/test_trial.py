@@ -1,4 +1,5 @@
 import random
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -177,6 +178,36 @@ def test_who_is_alone_decides_alone() -> None:
     mine, theirs = [("me", False)] * 12, [("me", place % 4 > 0) for place in range(24)]
     assert standing(mine, theirs).outcome == WORSE
     assert standing(mine, theirs).theirs == Tally(18, 24)
+
+
+@pytest.mark.parametrize("people", [2, 5, 300])
+def test_the_odds_hold_without_each_person_as_a_written_out_loop_leaves_them_out(
+    people: int,
+) -> None:
+    draw = random.Random(people)
+    mine, theirs = (
+        [(f"person {draw.randrange(people)}", draw.random() < rate) for _ in range(number)]
+        for rate, number in ((0.4, 40), (0.7, 400))
+    )
+    sides = [
+        [o for place, o in enumerate(side) if [r for r, _ in side[:place]].count(o[0]) < trial.MOST]
+        for side in (mine, theirs)
+    ]
+    left = [
+        [Tally.of([o for o in side if o[0] != one]) for side in sides]
+        for one in {rater for rater, _ in (*mine, *theirs)}
+    ]
+    found = standing(mine, theirs)
+    assert found.worse == min(odds_less(*tallies) for tallies in left)
+    assert found.better == min(odds_more(*tallies) for tallies in left)
+
+
+def test_a_look_at_what_thousands_said_is_short() -> None:
+    draw = random.Random(7)
+    said = [(f"person {draw.randrange(2_000)}", draw.random() < 0.7) for _ in range(20_000)]
+    begun = time.process_time()
+    standing(said[: trial.ENOUGH], said[trial.ENOUGH :])
+    assert time.process_time() - begun < 1
 
 
 # Sentences
