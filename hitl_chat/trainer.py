@@ -84,20 +84,28 @@ class Trainer:
         pause = self._first_pause
         while self._stand_by():
             begun = time.monotonic()
-            process = self._launch()
-            if process is None:
-                return
-            code = process.wait()
+            ended = self._run()
             if self._leave.is_set():
                 return
             if time.monotonic() - begun > HEALTHY:
                 pause = self._first_pause
-            log.warning("The trainer ended (code %s); it starts again in %.0f s.", code, pause)
-            if process.stdin:
-                process.stdin.close()
+            log.warning("The trainer %s; it starts again in %.0f s.", ended, pause)
             if self._leave.wait(pause):
                 return
             pause = min(pause * 2, LONGEST_PAUSE)
+
+    def _run(self) -> str:
+        """Run it once; returns what came of that."""
+        try:
+            process = self._launch()
+        except OSError as error:  # the machine has no memory or no process left just now
+            return f"could not be started ({error})"
+        if process is None:
+            return "stays off"
+        code = process.wait()
+        if process.stdin:
+            process.stdin.close()
+        return f"ended (code {code})"
 
     def _stand_by(self) -> bool:
         """Wait until nobody else trains; False when this closes meanwhile."""

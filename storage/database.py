@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from storage import disk, postgres, schema, sqlite
@@ -134,7 +134,7 @@ class Database:
         try:
             with self.read() as session:
                 return postgres.seat_taken(session)
-        except OperationalError:  # a trainer couldn't read anything either
+        except SQLAlchemyError:  # a trainer couldn't read anything either
             return True
 
     def scrub(self) -> bool:

@@ -96,6 +96,19 @@ def test_the_trainer_sees_the_settings_and_the_code(tmp_path: Path) -> None:
         eventually(lambda: out.exists() and out.read_text() == "elsewhere")
 
 
+def test_a_trainer_that_the_machine_has_no_room_for_is_started_later(tmp_path: Path) -> None:
+    """As at EAGAIN or ENOMEM: here the program isn't there yet."""
+    program = tmp_path / "program"
+    trainer = Trainer(os.environ, nobody, (str(program),), 0.05)
+    trainer.start()
+    time.sleep(0.1)
+    (tmp_path / "new").write_text(f"#!{sys.executable}\n{UNTIL_THE_PIPE_CLOSES}\n")
+    (tmp_path / "new").chmod(0o700)
+    (tmp_path / "new").rename(program)
+    eventually(lambda: trainer.pid)
+    trainer.close()
+
+
 def test_closing_before_the_start_is_harmless() -> None:
     Trainer({}, nobody, ("false",)).close()
 

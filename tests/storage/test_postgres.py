@@ -157,6 +157,20 @@ def test_one_process_trains_and_others_see_it(database: Database, other: Databas
         pass
 
 
+def test_while_no_connection_is_free_the_seat_counts_as_taken(home: Home) -> None:
+    narrow = postgres.Role(False, "60s", {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1})
+    readers, writers = (
+        postgres.make_engine(make_url(home.database_url), role)
+        for role in (narrow, postgres.WRITER)
+    )
+    database = Database(readers, writers, None)
+    with database.read() as session:
+        session.scalar(select(1))
+        assert database.seat_taken()
+    assert not database.seat_taken()
+    database.close()
+
+
 def test_who_lost_the_seat_hears_of_it(postgresql: Postgres, database: Database) -> None:
     with database.seat() as check:
         check()
