@@ -53,9 +53,18 @@ class Fleeting:
             held = self._held.get(conversation)
             return list(held.rows) if held else []
 
-    def ask(self, rater: str, conversation: str, text: str) -> None:
-        """Keep a question; the caller has checked that the conversation is the rater's."""
-        self._add(rater, conversation, _row(new_id(), "user", text))
+    def ask(self, rater: str, conversation: str, text: str) -> str:
+        """Keep a question and return its id; the caller has checked that the conversation is theirs."""
+        row = _row(new_id(), "user", text)
+        self._add(rater, conversation, row)
+        return row.message
+
+    def take_back(self, conversation: str, message: str) -> None:
+        """Forget a question that got no answer, if it is still here."""
+        with self._lock:
+            held = self._held.get(conversation)
+            if held:
+                held.rows = [row for row in held.rows if row.message != message]
 
     def answer(self, rater: str, conversation: str, draft: Draft) -> None:
         """Keep an answer that is over."""

@@ -137,7 +137,8 @@ class Service:
             NotYours: the conversation isn't this rater's.
             StillAnswering: an answer is being written there already.
             EngineBusy: too many people wait; the question is stored and unanswered: asking the
-                same again, or `regenerate` with its id, answers it without a second copy.
+                same again, or `regenerate` with its id, answers it without a second copy. In
+                memory none is kept.
         """
         for drafts in self._ask(rater, conversation, text, count=1):
             yield drafts[0]
@@ -261,27 +262,25 @@ class Service:
         self._check(rater, conversation)
         with self._answers.claim(conversation) as live:
             question = self._say(rater, conversation, asked)
-            if question is None:
-                said = ((row.role, row.text) for row in self.show(rater, conversation))
-                turns = reading.merged(said)
-            else:
-                turns = self._turns(question)
+            kept = None if question else self._fleeting.ask(rater, conversation, asked)
             try:
+                turns = self._turns(question) if question else self._said(rater, conversation)
                 yield from self._answers.stream(live, question, turns, count)
             finally:
+                if kept and not live:  # no row says that it still waits for its answer
+                    self._fleeting.take_back(conversation, kept)
                 for draft in [answer.draft() for answer in live[:1]]:
                     erased = not question and not self._fleeting.holds(rater, conversation)
                     if not draft.stored and not erased:
                         self._fleeting.answer(rater, conversation, draft)
 
     def _say(self, rater: str, conversation: str, text: str) -> Message | None:
-        """Store a question, or keep it in memory and return None."""
+        """Store a question; None where it may or can be kept in memory alone."""
         if not self._fleeting.holds(rater, conversation):
             try:
                 return self._database.write(lambda s: steps.say(s, rater, conversation, text))
             except NotStorable as error:
                 log.warning("A question is not stored. %s", error)
-        self._fleeting.ask(rater, conversation, text)
         return None
 
     def _check(self, rater: str, conversation: str) -> None:
@@ -298,6 +297,10 @@ class Service:
             self._answers.stop(conversation)
         self._fleeting.forget(rater)
         self.opinions.forget()
+
+    def _said(self, rater: str, conversation: str) -> list[Turn]:
+        """Return what was said where it ends in memory."""
+        return reading.merged((row.role, row.text) for row in self.show(rater, conversation))
 
     def _turns(self, question: Message) -> list[Turn]:
         with self._database.read() as session:

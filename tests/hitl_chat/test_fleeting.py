@@ -32,6 +32,17 @@ def test_undoing_takes_the_last_question_with_its_answer() -> None:
     assert [fleeting.undo(mine), fleeting.undo(mine)] == ["one", ""]
 
 
+def test_taking_a_question_back_leaves_what_else_was_said() -> None:
+    fleeting = Fleeting()
+    mine = fleeting.start("me")
+    asked = [fleeting.ask("me", mine, "Hi") for _ in range(2)]
+    fleeting.take_back(mine, asked[0])
+    assert [row.message for row in fleeting.rows(mine)] == asked[1:]
+    fleeting.forget("me")
+    fleeting.take_back(mine, asked[1])
+    assert not fleeting.knows("me")
+
+
 def test_only_so_many_conversations_are_held_the_quiet_ones_go_first() -> None:
     fleeting = Fleeting(most=2)
     first, second = fleeting.start("a"), fleeting.start("b")

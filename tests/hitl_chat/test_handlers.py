@@ -15,6 +15,7 @@ from hitl_chat.pacing import Pace
 from hitl_chat.service import Service, Started
 from hitl_chat.settings import Settings
 from hitl_chat.visitors import Who
+from storage.consent import Agreed
 from storage.database import Database
 from storage.models import Conversation
 from tests.hitl_chat.test_visitors import HERE
@@ -107,6 +108,19 @@ def test_a_question_that_is_stored_and_not_answered_is_not_put_back_into_the_box
         *_, (turns, box, *_) = handlers.send("Hi", here(me), None, HERE)
     assert turns[-1]["content"] == "Hi"
     assert box == gr.skip()
+
+
+def test_a_question_in_memory_that_is_not_answered_comes_back_into_the_box(
+    service: Service, settings: Settings, me: Started, engine: ScriptedEngine
+) -> None:
+    handlers = Handlers(service, Door(service, settings), Pace(), "/signals")
+    service.agree(me.rater, Agreed(store=False, train=False, publish=False))
+    anew = service.start(me.token)
+    engine.enqueue(EngineBusy("Too many people."))
+    with pytest.warns(UserWarning, match="Too many people"):
+        *_, (turns, box, *_) = handlers.send("Hi", here(anew), None, HERE)
+    assert turns == []
+    assert box.value == "Hi"
 
 
 def test_a_question_that_is_not_stored_comes_back_into_the_box(

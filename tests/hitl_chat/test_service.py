@@ -10,6 +10,7 @@ from hitl_chat.engines.protocol import EngineBusy, Reply, Sampling, Turn
 from hitl_chat.identity import BadToken
 from hitl_chat.service import Draft, Service, Started
 from hitl_chat.settings import Settings
+from storage.consent import Agreed
 from storage.conversations import NotYours
 from storage.database import Database
 from storage.models import BASE_VERSION
@@ -145,6 +146,25 @@ def test_a_busy_engine_loses_no_question_and_copies_none(
     assert ask(service, me, "hello").text == "Echo: hello"
     assert [row.role for row in rows()] == ["user", "assistant"]
     assert rows()[1].parent_id == question.id
+
+
+def test_a_question_in_memory_is_taken_back_where_a_busy_engine_gives_no_answer(
+    service: Service, me: Started, engine: ScriptedEngine
+) -> None:
+    service.agree(me.rater, Agreed(store=False, train=False, publish=False))
+    anew = service.start(me.token)
+    ask(service, anew, "hello")
+    engine.enqueue(EngineBusy("Too many people."), EngineBusy("Too many people."))
+    for _ in range(2):
+        with pytest.raises(EngineBusy):
+            ask(service, anew, "What is rain?")
+    assert len(service.show(me.rater, anew.conversation)) == 2
+    ask(service, anew, "What is rain?")
+    assert [turn["content"] for turn in engine.asked[-1]] == [
+        "hello",
+        "Echo: hello",
+        "What is rain?",
+    ]
 
 
 def test_an_unanswered_question_can_be_answered_by_its_id(
