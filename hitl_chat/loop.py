@@ -60,16 +60,19 @@ class Loop:
         }
 
     def public(self) -> dict[str, Any]:
-        """Return what everyone may know of `status`: what is wrong, not why.
+        """Return what everyone may know of `status`: what is wrong, not why, and nobody's words.
 
-        Why names folders and what libraries say; the owner's page has it.
+        Why names folders and what libraries say, and slices are named by how questions begin; the
+        owner's page has both.
         """
         told = self.status()
         cycle, running = told["cycle"], told["running"]
         if running:
             told["running"] = running | {"detail": _without_why(running["detail"])}
+        if cycle:
+            told["cycle"] = cycle | {"reward": _without_slices(cycle["reward"])}
         if cycle and cycle["status"] == "failed":
-            told["cycle"] = cycle | {"error": _without_why(cycle["error"])}
+            told["cycle"]["error"] = _without_why(cycle["error"])
         return told | {"problem": _without_why(told["problem"])}
 
     def report(self, problem: str | None) -> None:
@@ -113,3 +116,7 @@ class Loop:
 def _without_why(line: str | None) -> str | None:
     """Return what stands before the colon."""
     return line.partition(": ")[0] if line else line
+
+
+def _without_slices(reward: dict[str, Any] | None) -> dict[str, Any] | None:
+    return reward and {name: value for name, value in reward.items() if name != "slices"}

@@ -45,6 +45,17 @@ def test_where_nothing_can_be_published_the_trainer_is_off(
     assert service.loop.status()["next_training"]["trainer"] == "off"
 
 
+def test_everyone_is_told_how_good_the_head_is_and_the_owner_also_by_how_questions_begin(
+    service: Service, database: Database
+) -> None:
+    begins = {"opening": [{"name": "grandmother's", "answers": 5, "score": 0.1, "liked": 2}]}
+    cycle = database.write(lambda s: cycles.open_cycle(s, feedback.mark(s)).id)
+    reward = {"auc": 0.9, "slices": begins}
+    database.write(lambda s: cycles.close(s, cycle, "promoted", reward=reward))
+    assert service.loop.public()["cycle"]["reward"] == {"auc": 0.9}
+    assert service.loop.status()["cycle"]["reward"] == reward
+
+
 def test_everyone_is_told_what_is_wrong_and_the_owner_also_why(
     service: Service, database: Database
 ) -> None:
