@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 FORWARDED = ("x-forwarded-for", "x-forwarded-host", "forwarded", "x-real-ip", "via")
+TAKING = ("upload", "process_recording", "deep_link")
+"""Where Gradio writes to disk what anybody sends; no page of ours takes files or gives such links."""
 POLICY = (
     "default-src 'self'; "
     # Gradio evaluates its templates and sets styles inline; nothing else is given away by these.
@@ -47,15 +49,17 @@ class Refused(ValueError):
 
 
 class Guard:
-    """ASGI middleware: refuses what other sites' pages ask for, and adds the headers."""
+    """ASGI middleware: refuses what other sites' pages ask for, and files; adds the headers."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it with 403."""
+        """Pass a request on, or answer it with 403 or 404."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
+        elif _leaves_files(scope["path"]):
+            await PlainTextResponse("No files are taken here.\n", 404)(scope, receive, send)
         elif _foreign(scope["method"], Headers(scope=scope)):
             refusal = PlainTextResponse("Refused: this came from another site's page.\n", 403)
             await refusal(scope, receive, send)
@@ -156,6 +160,11 @@ def _foreign(method: str, headers: Headers) -> bool:
     if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
         return True
     return site is not None and method not in SAFE_METHODS
+
+
+def _leaves_files(path: str) -> bool:
+    # A route also takes its path with a newline behind it, and so is sent on by one with a slash.
+    return path.rstrip("/\n").rpartition("/")[2] in TAKING
 
 
 def _host(netloc: str) -> str:

@@ -80,6 +80,30 @@ def test_a_body_that_is_too_big_is_refused(server: Server) -> None:
     assert post(url, body, **{"Content-Type": "application/json"}) == 413
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/gradio_api/upload",
+        "/gradio_api/upload?upload_id=1",
+        "/gradio_api/upload/",
+        "/gradio_api/upload%0A",
+        "/admin/gradio_api/upload",
+        "/gradio_api/process_recording",
+    ],
+)
+def test_nobody_leaves_a_file_here(server: Server, path: str) -> None:
+    parts = [
+        "--cut",
+        'Content-Disposition: form-data; name="files"; filename="a"',
+        "",
+        "a",
+        "--cut--",
+    ]
+    body = "\r\n".join([*parts, ""]).encode()
+    kind = {"Content-Type": "multipart/form-data; boundary=cut"}
+    assert post(f"{server.url}{path}", body, **kind) == 404
+
+
 def test_every_answer_carries_the_security_headers(server: Server) -> None:
     with get(f"{server.url}/healthz") as response:
         assert json.load(response) == {"ok": True, "version": "base"}
