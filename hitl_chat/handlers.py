@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import gradio as gr
+from sqlalchemy.exc import SQLAlchemyError
 
 from hitl_chat.door import Door
 from hitl_chat.limits import ANSWER, FEEDBACK
@@ -91,9 +92,10 @@ class Handlers:
                 yield [*asked, _growing(draft)], skip, skip, skip
         except Exception as error:  # noqa: BLE001 - whatever it is, what was typed comes back
             _warn("Not answered", error)
-            now = self._turns(visitor.rater, visitor.conversation) if visitor else turns
-            stored = _newest(now) != _newest(turns)
-            yield now, skip if stored else gr.Textbox(value=text), skip, skip
+            now = self._stored(visitor)
+            stored = now is not None and _newest(now) != _newest(turns)
+            box = skip if stored else gr.Textbox(value=text)
+            yield skip if now is None else now, box, skip, skip
 
     def regenerate(
         self, who: Who, event: gr.EventData, request: gr.Request
@@ -113,10 +115,15 @@ class Handlers:
     def settle(self, who: Who) -> tuple[Any, Any]:
         """An answer is over, however it ended: show what is stored, unless another one is written."""
         token, conversation = parts_of(who)
-        with suppress(BadToken, NotYours):
-            if self._answering(self._service.rater(token), conversation):
-                return gr.skip(), gr.skip()
-        return self.show(who), gr.Textbox(submit_btn=True, stop_btn=False)
+        sends = gr.Textbox(submit_btn=True, stop_btn=False)
+        try:
+            with suppress(BadToken, NotYours):
+                if self._answering(self._service.rater(token), conversation):
+                    return gr.skip(), gr.skip()
+            return self.show(who), sends
+        except Exception as error:  # noqa: BLE001 - whatever it is, questions can be sent again
+            _warn("Not shown", error)
+            return gr.skip(), sends
 
     def show(self, who: Who, limit: int | None = RECENT) -> Turns:
         """Read the open conversation back."""
@@ -176,6 +183,14 @@ class Handlers:
         turns = [_turn(one, {"earlier": earlier}) for one in shown[earlier:-1]]
         asked = self._service.asks(rater, conversation, shown)
         return turns + [_turn(one, {"earlier": earlier, "asked": asked}) for one in shown[-1:]]
+
+    def _stored(self, visitor: Visitor | None) -> Turns | None:
+        """Return the turns after an error; None where they can't be told, and the page keeps its own."""
+        if visitor is None:
+            return None
+        with suppress(NotYours, SQLAlchemyError):
+            return self._turns(visitor.rater, visitor.conversation)
+        return None
 
     def _keys(self, visitor: Visitor) -> dict[str, Any]:
         """Return what the page's scripts need."""

@@ -7,12 +7,13 @@ from typing import Any
 import gradio as gr
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.exc import OperationalError
 
 from hitl_chat.door import Door
 from hitl_chat.engines.protocol import EngineBusy
 from hitl_chat.handlers import Handlers
 from hitl_chat.pacing import Pace
-from hitl_chat.service import Service, Started
+from hitl_chat.service import Service, Shown, Started
 from hitl_chat.settings import Settings
 from hitl_chat.visitors import Who
 from storage.consent import Agreed
@@ -23,6 +24,30 @@ from tests.hitl_chat.visits import Kinds, ask
 from tests.scripted import ScriptedEngine
 
 WAIT = "That was a lot in a short time"
+WRONG = "Something went wrong on the server"
+
+
+class Cut(Service):
+    """A service that can't read its database while it is `away`."""
+
+    away = False
+
+    def rater(self, token: str) -> str:
+        self._read()
+        return super().rater(token)
+
+    def show(self, rater: str, conversation: str) -> list[Shown]:
+        self._read()
+        return super().show(rater, conversation)
+
+    def _read(self) -> None:
+        if self.away:
+            raise OperationalError("SELECT 1", {}, OSError("the server closed the connection"))
+
+
+@pytest.fixture
+def cut(database: Database, engine: ScriptedEngine, settings: Settings) -> Cut:
+    return Cut(database, engine, settings, train_after=16)
 
 
 @pytest.fixture
@@ -132,6 +157,42 @@ def test_a_question_that_is_not_stored_comes_back_into_the_box(
     with pytest.warns(UserWarning, match=WAIT):
         *_, (_, box, *_) = handlers.send("Hi", here(me), None, HERE)
     assert box.value == "Hi"
+
+
+def test_while_the_database_is_away_the_page_stays_as_it_is(
+    cut: Cut, settings: Settings, me: Started
+) -> None:
+    handlers = Handlers(cut, Door(cut, settings), Pace(), "/signals")
+    cut.away = True
+    with pytest.warns(UserWarning, match=WRONG):
+        *_, (turns, box, *_) = handlers.send("Hi", here(me), None, HERE)
+    assert turns == gr.skip()
+    assert box.value == "Hi"
+
+
+def test_a_database_that_goes_away_meanwhile_loses_nothing_that_was_typed(
+    cut: Cut, settings: Settings, me: Started, engine: ScriptedEngine
+) -> None:
+    handlers = Handlers(cut, Door(cut, settings), Pace(), "/signals")
+    engine.enqueue(EngineBusy("Too many people."))
+    events = handlers.send("Hi", here(me), None, HERE)
+    next(events)
+    cut.away = True
+    with pytest.warns(UserWarning, match="Too many people"):
+        *_, (turns, box, *_) = events
+    assert turns == gr.skip()
+    assert box.value == "Hi"
+
+
+def test_after_an_answer_that_can_not_be_read_back_there_is_send_again(
+    cut: Cut, settings: Settings, me: Started
+) -> None:
+    handlers = Handlers(cut, Door(cut, settings), Pace(), "/signals")
+    cut.away = True
+    with pytest.warns(UserWarning, match=WRONG):
+        turns, box = handlers.settle(here(me))
+    assert turns == gr.skip()
+    assert (box.submit_btn, box.stop_btn) == (True, False)
 
 
 def test_where_a_conversation_is_gone_a_new_one_can_be_begun_and_stop_does_nothing(
