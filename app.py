@@ -7,13 +7,13 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from starlette.middleware import Middleware
 
 from hitl_chat import api, dashboard, looks, page
+from hitl_chat.abandoned import Abandoned
 from hitl_chat.door import Door
 from hitl_chat.engines import choice
 from hitl_chat.engines.protocol import Engine
@@ -27,10 +27,8 @@ from hitl_chat.settings import Settings, SettingsError
 from hitl_chat.traces import Traces
 from hitl_chat.trainer import Trainer
 from hitl_chat.watch import Watch
-from storage import conversations
 from storage.database import Database, DatabaseUnusable
 from storage.home import HomeError
-from storage.models import now
 from storage.snapshots import RestoreFailed, Snapshots, restore
 from training.config import ConfigError, TrainingConfig
 
@@ -41,8 +39,6 @@ MAX_BODY = 262_144
 THREADS = 96
 WAITING = 64
 """Events that may wait in Gradio's line before it answers 503."""
-ABANDONED = timedelta(minutes=10)
-"""Beside other chat processes, an answer that is open for so long isn't being written any more."""
 UNUSABLE = (SettingsError, ConfigError, HomeError, DatabaseUnusable, RestoreFailed)
 """What the host can mend; told in one line."""
 QUIET: dict[str, Any] = {"run_history": False, "enable_monitoring": False, "footer_links": []}
@@ -66,8 +62,8 @@ class App:
             self._closing.callback(self._snapshots.close)  # after the last row is written
         self.database = Database.open(settings.home)
         self._closing.callback(self.database.close)
-        longest = now() - ABANDONED if self.database.shared else None
-        self.database.write(lambda s: conversations.close_abandoned(s, longest))
+        self._abandoned = Abandoned(self.database)
+        self._abandoned.look()
         explainer = Explainer(settings.home, env)
         self._closing.callback(explainer.close)
         self.service = Service(
@@ -104,6 +100,8 @@ class App:
         self._closing.callback(self._follower.close)
         self._erased.start()
         self._closing.callback(self._erased.close)
+        self._abandoned.start()
+        self._closing.callback(self._abandoned.close)
         if self._settings.snapshots:
             self._snapshots.start()
         trainer = Trainer(self._env, self.database.seat_taken)
