@@ -85,6 +85,19 @@
     if (mine) draw(mine); else body.replaceChildren();   // a switch there may not be as it is stored
   }
 
+  // A first question makes a person. Asked in another tab it made one for this browser, and this tab
+  // goes on as they: a question here would make a second one, in whose place nobody finds the first.
+  let known = false;
+  function join() {
+    const area = document.querySelector('#box textarea:not(#chat *)');
+    const asks = !area || area.value || document.querySelector('#chat .message-row');
+    if (known && !token && !asks && document.visibilityState === 'visible') location.reload();
+  }
+  window.addEventListener('storage', event => {
+    if (event.key === KEPT && event.oldValue === null && event.newValue !== null) known = true;
+    join();
+  });
+  document.addEventListener('visibilitychange', join);
   document.addEventListener('toggle', event => {
     if (event.target.id === 'mine' && event.target.open) { tell(''); look(); }
   }, true);

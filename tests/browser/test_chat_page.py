@@ -211,13 +211,30 @@ def test_an_empty_message_sends_nothing(page: Page) -> None:
 
 def test_two_tabs_stream_at_once(open_page: Callable[[], Page]) -> None:
     one, two = open_page(), open_page()
-    ask(one, LONG)
-    ask(two, LONG)
+    for tab in (one, two):
+        tab.locator("#box textarea").fill(LONG)
+    for tab in (one, two):
+        tab.locator("#box textarea").press("Enter")
     for tab in (one, two):
         expect(tab.locator(".bot-row .message")).to_contain_text("word3")
         expect(tab.locator("#box .stop-button")).to_be_visible()
     for tab in (one, two):
         answered(tab)
+
+
+def test_tabs_that_were_open_before_the_first_question_are_one_person(
+    open_page: Callable[[], Page],
+) -> None:
+    one, two, three = open_page(), open_page(), open_page()
+    three.locator("#box textarea").fill("being typed")
+    ask(one, "first")
+    expect(two.locator(".user-row .message")).to_have_text("first")
+    answered(one)
+    ask(two, "second")
+    answered(two, 2)
+    one.reload()
+    answered(one, 2)
+    expect(three.locator("#box textarea")).to_have_value("being typed")
 
 
 def test_a_conversation_survives_reload_and_a_killed_server(
