@@ -58,8 +58,9 @@ class Guard:
         """Pass a request on, or answer it with 403 or 404."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
-        elif _leaves_files(scope["path"]):
-            await PlainTextResponse("No files are taken here.\n", 404)(scope, receive, send)
+        elif _carries_files(scope["path"]):
+            refusal = PlainTextResponse("Files are neither taken nor fetched here.\n", 404)
+            await refusal(scope, receive, send)
         elif _foreign(scope["method"], Headers(scope=scope)):
             refusal = PlainTextResponse("Refused: this came from another site's page.\n", 403)
             await refusal(scope, receive, send)
@@ -162,9 +163,14 @@ def _foreign(method: str, headers: Headers) -> bool:
     return site is not None and method not in SAFE_METHODS
 
 
-def _leaves_files(path: str) -> bool:
+def _carries_files(path: str) -> bool:
+    """Tell whether Gradio would take a file there, or hand out one that it fetches from elsewhere.
+
+    What it fetches would count as ours: a page there could speak for whoever follows a link to it, and
+    an image in an answer could carry off what was said, past the policy above.
+    """
     # A route also takes its path with a newline behind it, and so is sent on by one with a slash.
-    return path.rstrip("/\n").rpartition("/")[2] in TAKING
+    return "://" in path or path.rstrip("/\n").rpartition("/")[2] in TAKING
 
 
 def _host(netloc: str) -> str:

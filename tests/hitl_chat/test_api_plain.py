@@ -104,6 +104,22 @@ def test_nobody_leaves_a_file_here(server: Server, path: str) -> None:
     assert post(f"{server.url}{path}", body, **kind) == 404
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "file=https://evil.example/a.png",
+        "file=https:%2F%2Fevil.example/a.png",
+        "file/http://evil.example/a.png",
+        "proxy=https://evil.example/a.png",
+    ],
+)
+def test_nothing_from_another_server_is_handed_out_as_ours(server: Server, path: str) -> None:
+    with pytest.raises(urllib.error.HTTPError) as error:
+        get(f"{server.url}/gradio_api/{path}")
+    assert error.value.code == 404
+    error.value.close()
+
+
 def test_every_answer_carries_the_security_headers(server: Server) -> None:
     with get(f"{server.url}/healthz") as response:
         assert json.load(response) == {"ok": True, "version": "base"}
