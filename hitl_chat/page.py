@@ -8,6 +8,7 @@ import gradio as gr
 
 from hitl_chat import api
 from hitl_chat.door import Door
+from hitl_chat.fileless import Fileless
 from hitl_chat.guard import Owner
 from hitl_chat.handlers import Handlers
 from hitl_chat.pacing import Pace
@@ -35,7 +36,7 @@ BRIDGE = "window.hitl.connect(trigger); window.hitlStatus.look()"
 def build(service: Service, door: Door, owner: Owner, settings: Settings) -> gr.Blocks:
     """Return the page with its named endpoints; nothing runs yet."""
     pace = Pace()
-    page = gr.Blocks(title=TITLE, fill_height=True, delete_cache=(3600, 3600))
+    page = Fileless(title=TITLE, fill_height=True, delete_cache=(3600, 3600))
     with page:
         api.endpoints(service, door, owner, pace)  # first, so that no handler takes a promised name
         handlers = Handlers(service, door, pace, api.SIGNALS_PATH)

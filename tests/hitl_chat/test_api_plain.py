@@ -120,6 +120,18 @@ def test_nothing_from_another_server_is_handed_out_as_ours(server: Server, path:
     error.value.close()
 
 
+def test_no_file_is_fetched_for_who_sends_its_address(server: Server) -> None:
+    file = {"path": f"{server.url}/healthz", "meta": {"_type": "gradio.FileData"}}
+    body = json.dumps({"data": [{"deep": [file]}]}).encode()
+    url = f"{server.url}/gradio_api/run/mine"
+    kind = {"Content-Type": "application/json"}
+    request = urllib.request.Request(url, body, kind)  # noqa: S310 - our own server
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request, timeout=10)  # noqa: S310 - our own server
+    with error.value as answer:
+        assert "No files are taken here." in answer.read().decode()
+
+
 def test_every_answer_carries_the_security_headers(server: Server) -> None:
     with get(f"{server.url}/healthz") as response:
         assert json.load(response) == {"ok": True, "version": "base"}
