@@ -109,5 +109,10 @@
     const open = event.key === 'Escape' && document.querySelector('#mine[open]');
     if (open) { open.open = false; open.querySelector('summary').focus(); }
   });
-  window.hitlMine = { init(keys) { token = keys.token; account = Boolean(keys.account); } };
+  function init(keys) {
+    const others = token !== keys.token;
+    token = keys.token; account = Boolean(keys.account);
+    if (others && document.querySelector('#mine[open]')) look();   // it was opened before anyone was known
+  }
+  window.hitlMine = { init };
 })();

@@ -164,6 +164,20 @@ def test_who_takes_storing_back_but_for_a_copy_is_told_so_and_stays_unstored(
     expect(page.locator("#mine input[name=store]")).not_to_be_checked()
 
 
+def test_who_looks_before_the_page_knows_them_is_told_all_the_same(page: Page) -> None:
+    ask(page, CANARY)
+    answered(page)
+    held: list[Route] = []
+    page.route("**/queue/join*", lambda route: held.append(route))
+    page.reload()
+    wait_for(page, lambda: bool(held))
+    page.locator("#mine summary").click()
+    expect(page.locator("#mine")).to_contain_text("Nothing is stored of you yet.")
+    for route in held:
+        route.continue_()
+    expect(page.locator("#mine")).to_contain_text("Stored of you")
+
+
 @pytest.mark.usefixtures("told")
 def test_an_erasure_that_takes_long_is_waited_for(page: Page) -> None:
     ask(page, CANARY)
