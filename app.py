@@ -92,16 +92,10 @@ class App:
 
     def start(self) -> str:
         """Watch and follow what serves, start the trainer if asked to, serve; returns the address."""
-        self._traces.start()
-        self._closing.callback(self._traces.close)
-        self._watch.start()  # first: what was decided before a crash is what the follower takes
-        self._closing.callback(self._watch.close)
-        self._follower.start()
-        self._closing.callback(self._follower.close)
-        self._erased.start()
-        self._closing.callback(self._erased.close)
-        self._abandoned.start()
-        self._closing.callback(self._abandoned.close)
+        # The watch before the follower, which takes what was decided before a crash.
+        for part in (self._traces, self._watch, self._follower, self._erased, self._abandoned):
+            part.start()
+            self._closing.callback(part.close)
         if self._settings.snapshots:
             self._snapshots.start()
         trainer = Trainer(self._env, self.database.seat_taken)
