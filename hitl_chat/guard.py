@@ -116,11 +116,9 @@ class Owner:
 
     def is_local(self, headers: Mapping[str, str]) -> bool:
         """Return whether the request was made on this machine."""
-        named = [headers.get("host", "")]
-        if (
-            "origin" in headers
-        ):  # where the browser has the page from, whatever a proxy makes of Host
-            named.append(headers["origin"].partition("://")[2])
+        host, origin = headers.get("host", ""), headers.get("origin")
+        # The origin is where a browser has the page from, whatever a proxy makes of Host.
+        named = [host] if origin is None else [host, origin.partition("://")[2]]
         here = all(_host(netloc) in LOOPBACK for netloc in named)
         return self._local and here and not any(name in headers for name in FORWARDED)
 
