@@ -118,7 +118,7 @@ class Owner:
         """Return whether the request was made on this machine."""
         host, origin = headers.get("host", ""), headers.get("origin")
         # The origin is where a browser has the page from, whatever a proxy makes of Host.
-        named = [host] if origin is None else [host, origin.partition("://")[2]]
+        named = [host] if origin is None else [host, _netloc(origin)]
         here = all(_host(netloc) in LOOPBACK for netloc in named)
         return self._local and here and not any(name in headers for name in FORWARDED)
 
@@ -156,7 +156,7 @@ def _foreign(method: str, headers: Headers) -> bool:
     if site in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != headers.get("host", "").lower():
+    if origin is not None and _netloc(origin) != headers.get("host", "").lower():
         return True
     return site is not None and method not in SAFE_METHODS
 
@@ -169,6 +169,11 @@ def _carries_files(path: str) -> bool:
     """
     # A route also takes its path with a newline behind it, and so is sent on by one with a slash.
     return "://" in path or path.rstrip("/\n").rpartition("/")[2] in TAKING
+
+
+def _netloc(origin: str) -> str:
+    """Return what a browser would name in Host; of what is no origin, nothing."""
+    return origin.partition("://")[2].lower()
 
 
 def _host(netloc: str) -> str:

@@ -49,6 +49,7 @@ def test_the_own_page_and_programs_pass(headers: dict[str, str]) -> None:
     [
         {"origin": "https://evil.example"},
         {"origin": "null"},
+        {"origin": "http://[bad"},
         {"origin": "http://chat.example.evil"},
         {"sec-fetch-site": "cross-site"},
         {"sec-fetch-site": "same-site", "origin": "https://other.example"},
