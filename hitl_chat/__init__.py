@@ -1,5 +1,5 @@
 """What a person sees and does."""
 
-from hitl_chat import stubs
+from hitl_chat import lean
 
-stubs.skip()  # before one of these files imports Gradio
+lean.start()  # before one of these files imports Gradio
