@@ -21,7 +21,7 @@ from tests.storage.test_schema import FIRST, dump, first_release
 MIGRATE = """
 import os, signal, sys
 from sqlalchemy import Engine, event
-from storage import schema
+from storage import upgrade
 from storage.database import Database
 from storage.home import Home
 
@@ -41,7 +41,7 @@ def half_a_copy(engine, target):
 event.listen(Engine, "before_cursor_execute", pass_by)
 event.listen(Engine, "commit", pass_by)
 if moment == 0:
-    schema.copy = half_a_copy
+    upgrade.copy = half_a_copy
 database = Database.open(Home.from_env(os.environ))
 print(moments)
 database.close()

@@ -1,12 +1,16 @@
 import shutil
 import sqlite3
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine
 from sqlalchemy.engine import URL
 
@@ -174,3 +178,34 @@ def test_what_an_erasure_deletes_is_found_by_every_foreign_key_without_reading_a
         for foreign in table.foreign_keys:
             if foreign.column.table.name in erased:
                 assert any(key[0] is foreign.parent for key in keys), foreign
+
+
+NOTHING_DUE = """
+import sys
+from contextlib import closing
+from storage.database import Database
+from storage.home import Home
+with closing(Database.open(Home.from_env({"HITL_DATA_DIR": sys.argv[1]}))):
+    print("alembic" in sys.modules)
+"""
+
+
+def test_alembic_is_left_out_where_no_migration_is_due(file: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NOTHING_DUE, str(file.parent)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "False\n"
+
+
+def test_migrations_are_named_by_their_revisions() -> None:
+    config = Config()
+    config.set_main_option("path_separator", "os")
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    scripts = list(ScriptDirectory.from_config(config).walk_revisions())
+    assert len(scripts) > 1
+    for script in scripts:
+        assert Path(script.path).name.startswith(f"{script.revision}_")
+    assert scripts[0].revision == max(script.revision for script in scripts)
