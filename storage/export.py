@@ -18,7 +18,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from sqlalchemy.orm import Session
 from tqdm import tqdm
@@ -30,10 +30,12 @@ from storage.formats import FORMATS, Format, Row, file_name
 from storage.home import Home, HomeError
 from storage.models import Message
 from storage.records import SCHEMA
-from storage.redaction import Redaction
 from storage.seen import Opinions, Seen
 from storage.selection import Selection, Split
 from storage.transcripts import Transcript
+
+if TYPE_CHECKING:
+    from storage.redaction import Redaction
 
 __all__ = [
     "EVERYTHING",
@@ -89,6 +91,9 @@ def write(
         ValueError: no such format.
         OSError: a file can't be written.
     """
+    # To make its patterns takes longer than any other import of ours, and a chat starts without.
+    from storage.redaction import Redaction  # noqa: PLC0415
+
     form = _format(name)
     paths = {side: _of_side(path, side, order.split) for side in order.split.sides}
     redaction = Redaction()
@@ -236,7 +241,7 @@ def _rows(
     s: Session,
     form: Format,
     order: Order,
-    redaction: Redaction,
+    redaction: "Redaction",
     watch: Callable[[Iterator[Transcript]], Iterator[Transcript]],
 ) -> Iterator[tuple[str, Row]]:
     """Yield rows with the side they are on."""
@@ -252,7 +257,7 @@ def _rows(
 
 
 def _cleaned(
-    t: Transcript, chosen: Sequence[Message], redaction: Redaction
+    t: Transcript, chosen: Sequence[Message], redaction: "Redaction"
 ) -> tuple[Transcript, list[Message]]:
     clean = t.rewritten(redaction.clean)
     return clean, [clean.messages[answer.id] for answer in chosen]
