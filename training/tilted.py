@@ -106,6 +106,13 @@ def tilt(policy: Policy, seen: Seen, worths: Worths, config: TrainingConfig) -> 
     return _at(math.exp(high), worths, policy, config)
 
 
+def untilted(policy: Policy, config: TrainingConfig) -> Tilt:
+    """Return a tilt that bends nothing."""
+    nothing_V = policy.base.kinds_VC.new_zeros(len(policy.base.kinds_VC)).to(policy.base.device)
+    ending_T = torch.zeros(config.max_answer + 1)
+    return Tilt(nothing_V, nothing_V, ending_T, sorted(policy.base.stop_ids))
+
+
 def anchors(policy: Policy, config: TrainingConfig) -> Answers:
     """Return the answers on which the policy is to stay as the base is."""
     items = [([{"role": "user", "content": question}], Answer(text)) for question, text in ANCHORS]
@@ -119,11 +126,10 @@ def learn(
 
     Returns the KL of the tilted base to the policy before each step, per token.
     """
-    nothing_V = torch.zeros_like(tilt.nats_V)
-    as_it_is = Tilt(nothing_V, nothing_V, torch.zeros(config.max_answer + 1), tilt.stops)
+    as_it_is = untilted(policy, config)
     trained, found = policy.last_parameters, list[float]()
     optimiser = torch.optim.AdamW(trained, lr=config.tilt_rate, weight_decay=0.0)
-    for rows in _batches(len(taught), config):
+    for rows in batches(len(taught), config.tilt_steps, config.rated_batch):
         left = min(1.0, 2 - 2 * len(found) / config.tilt_steps)
         optimiser.param_groups[0]["lr"] = config.tilt_rate * left
         far = _loss(policy, taught.rows(rows), tilt)
@@ -146,11 +152,10 @@ def _at(price: float, worths: Worths, policy: Policy, config: TrainingConfig) ->
     )
 
 
-def _batches(size: int, config: TrainingConfig) -> Iterator[Tensor]:
+def batches(size: int, steps: int, each: int) -> Iterator[Tensor]:
     """Yield row numbers for each step: every answer comes before any comes again."""
-    needed = config.tilt_steps * config.rated_batch
-    rounds = [torch.randperm(size) for _ in range(-(-needed // size))]
-    yield from torch.cat(rounds)[:needed].split(config.rated_batch)
+    rounds = [torch.randperm(size) for _ in range(-(-steps * each // size))]
+    yield from torch.cat(rounds)[: steps * each].split(each)
 
 
 def _loss(policy: Policy, seen: Seen, tilt: Tilt) -> Tensor:
