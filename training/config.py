@@ -101,7 +101,7 @@ class TrainingConfig:
         0.3, 0.0, 10.0, "Price of a token that repeats three in a row, in the same unit."
     )
     variety_coef: float = number(
-        0.03, 0.0, 10.0, "Price of a token whose pair with the last one is worn out, likewise."
+        0.1, 0.0, 10.0, "Price of a token whose pair with the last one is worn out, likewise."
     )
     sharpen_above: float = number(
         1.05, 0.1, 100.0, "Surprise beside the base's own above which an update is sharpened."
