@@ -12,7 +12,7 @@ from typing import Any
 
 from starlette.middleware import Middleware
 
-from hitl_chat import api, dashboard, looks, page
+from hitl_chat import api, dashboard, lean, looks, page
 from hitl_chat.abandoned import Abandoned
 from hitl_chat.door import Door
 from hitl_chat.engines import choice
@@ -112,6 +112,7 @@ class App:
             trainer.start()
         else:
             log.info("The trainer stays off: %s.", _why_off(self._settings))
+        lean.end()
         return address
 
     def _launch(self) -> str:

@@ -2,4 +2,4 @@
 
 from hitl_chat import lean
 
-lean.start()  # before one of these files imports Gradio
+lean.begin()  # before one of these files imports Gradio
