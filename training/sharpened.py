@@ -23,7 +23,7 @@ from training.rollout import CHUNK, Answers
 from training.tilted import Seen, batches, untilted
 
 SHARPNESS = 1.2
-"""The power. Where that isn't enough, the next update's answers are sharpened again."""
+"""The power, of what the policy is at each look: so a few steps more make it surer still."""
 LOOKED_AT = 16
 """Answers by which the base's surprise is told."""
 LOOK_EVERY = 4
