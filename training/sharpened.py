@@ -13,14 +13,13 @@ Shapes: B answers, T tokens of prompt and answer, N answer tokens, D hidden size
 from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from training.config import TrainingConfig
 from training.policy import Policy, gradient_step
-from training.projection import PIECE, Tilt, Wanted, divergences
+from training.projection import PIECE
 from training.ridge import TINY
 from training.rollout import CHUNK, Answers
-from training.tilted import Seen, batches, untilted
+from training.tilted import Seen, batches, divergence, untilted
 
 SHARPNESS = 1.2
 """The power, of what the policy is at each look: so a few steps more make it surer still."""
@@ -47,9 +46,9 @@ def sharpen(policy: Policy, answers: Answers, config: TrainingConfig) -> list[fl
     for number, rows in enumerate(batches(len(answers), config.sharpen_steps, config.rated_batch)):
         if number % LOOK_EVERY == 0:
             seen = _seen(policy, answers)
-        gradient_step(
-            optimiser, _loss(policy, seen.rows(rows), surer), policy.parameters, config.grad_norm
-        )
+        part = seen.rows(rows)
+        loss = divergence(policy, policy.top(part.below_BTD), part, surer)
+        gradient_step(optimiser, loss, policy.parameters, config.grad_norm)
         if (number + 1) % LOOK_EVERY == 0:
             found.append(_surprise(policy, few))
             if found[-1] <= config.sharpen_above:
@@ -59,16 +58,12 @@ def sharpen(policy: Policy, answers: Answers, config: TrainingConfig) -> list[fl
 
 @torch.no_grad()
 def _seen(policy: Policy, answers: Answers) -> Seen:
-    """Return the answers with what the frozen layers and the policy as it is make of them."""
+    """Return the answers with what the policy as it is makes of them, in the base's place.
+
+    All adapted layers learn, so they begin where the frozen ones end, not below the last layer.
+    """
     states_BTD = torch.cat([policy.top(part) for part in answers.trunk_BTD.split(CHUNK)])
     return Seen(answers.ids_BT, answers.mask_BT, answers.trunk_BTD, states_BTD)
-
-
-def _loss(policy: Policy, seen: Seen, surer: Tilt) -> Tensor:
-    own_ND = policy.top(seen.below_BTD)[:, :-1][seen.inside]
-    wanted = Wanted(seen.base_ND, seen.places, surer)
-    head = policy.base.model.get_output_embeddings()
-    return divergences(own_ND, wanted, head, policy.plain_temperature).mean()
 
 
 @torch.no_grad()

@@ -158,8 +158,13 @@ def batches(size: int, steps: int, each: int) -> Iterator[Tensor]:
     yield from torch.cat(rounds)[: steps * each].split(each)
 
 
-def _loss(policy: Policy, seen: Seen, tilt: Tilt) -> Tensor:
-    own_ND = policy.last(seen.below_BTD)[:, :-1][seen.inside]
+def divergence(policy: Policy, own_BTD: Tensor, seen: Seen, tilt: Tilt) -> Tensor:
+    """Return the mean KL of what `seen` is tilted to, to what the policy makes of its own states."""
+    own_ND = own_BTD[:, :-1][seen.inside]
     wanted = Wanted(seen.base_ND, seen.places, tilt)
     head = policy.base.model.get_output_embeddings()
     return divergences(own_ND, wanted, head, policy.plain_temperature).mean()
+
+
+def _loss(policy: Policy, seen: Seen, tilt: Tilt) -> Tensor:
+    return divergence(policy, policy.last(seen.below_BTD), seen, tilt)
