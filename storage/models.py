@@ -5,6 +5,7 @@ and cycles count upwards, so that a cycle can freeze "everything up to here".
 """
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,10 +22,22 @@ NEVER_REUSED = {"sqlite_autoincrement": True}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time. SQLite forgets the zone, PostgreSQL gives its own; this puts UTC back."""
+    """An aware UTC time. SQLite forgets the zone, PostgreSQL gives its own; this puts UTC back.
+
+    SQLite's are read as text: by SQLAlchemy's own type they took five times as long, and an export
+    reads three for each rating.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None] | None:
+        """Return what makes an aware time of what the database gives."""
+        if dialect.name == "sqlite":
+            return _from_text
+        return super().result_processor(dialect, coltype)
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Return the stored time as aware UTC."""
@@ -32,6 +45,10 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _from_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")
 
 
 class Base(DeclarativeBase):

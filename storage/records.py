@@ -61,7 +61,7 @@ def everything(t: Transcript, answers: Sequence[Message]) -> Iterator[Row]:
             "message": answer.id,
             "conversation": t.conversation,
             "rater": rater,
-            "created_at": answer.created_at.isoformat(),
+            "created_at": answer.created_at,
             "prompt": t.prompt(answer),
             "answer": answer.text,
             "drafts": [
@@ -70,7 +70,7 @@ def everything(t: Transcript, answers: Sequence[Message]) -> Iterator[Row]:
             ],
             "feedback": [_feedback(f) for f in t.said_of(answer)],
             "signals": [
-                {"kind": x.kind, "amount": x.amount or 0.0, "created_at": x.created_at.isoformat()}
+                {"kind": x.kind, "amount": x.amount or 0.0, "created_at": x.created_at}
                 for x in t.done_with(answer)
             ],
             "version": answer.version,
@@ -105,7 +105,7 @@ def argilla(t: Transcript, answers: Sequence[Message]) -> Iterator[Row]:
                 "metadata": {
                     "conversation": t.conversation,
                     "version": answer.version or "",
-                    "created_at": answer.created_at.isoformat(),
+                    "created_at": answer.created_at,
                 },
                 "suggestions": {},
                 "responses": {
@@ -141,9 +141,9 @@ def _feedback(f: Feedback) -> Row:
         "verdict": f.verdict or "",
         "scores": _json(f.scores),
         "guideline": f.guideline or "",
-        "created_at": f.created_at.isoformat(),
+        "created_at": f.created_at,
     }
 
 
 def _json(values: dict[str, Any] | None) -> str:
-    return orjson.dumps(values or {}, option=orjson.OPT_SORT_KEYS).decode()
+    return orjson.dumps(values, option=orjson.OPT_SORT_KEYS).decode() if values else "{}"

@@ -220,7 +220,7 @@ def _digits(found: str) -> str:
 
 
 def _has_long_word(text: str) -> bool:
-    return max(map(len, text.split()), default=0) >= 16
+    return LONG in text.encode().translate(GAPS)
 
 
 def _names_a_secret(text: str) -> bool:
@@ -232,7 +232,8 @@ def _names_a_secret(text: str) -> bool:
 
 
 def _has_at(text: str) -> bool:
-    return "@" in text or OBFUSCATED.search(text) is not None
+    bracket = "(" in text or "[" in text or "{" in text
+    return "@" in text or (bracket and OBFUSCATED.search(text) is not None)
 
 
 def _has_login(text: str) -> bool:
@@ -244,12 +245,18 @@ def _may_have_address(text: str) -> bool:
 
 
 def _has_digits_together(text: str) -> bool:
-    return CLOSE.search(text) is not None
+    raw = text.encode()
+    few = len(raw) - len(raw.translate(None, DECIMAL)) < 6
+    return not few and CLOSE.search(text) is not None
 
 
 SECRETS = (
     "passw", "passphrase", "pwd", "secret", "token", "key", "bearer", "basic", *SECRETS_EAST,
 )  # fmt: skip
+LONG = b"x" * 16
+GAPS = bytes(ord(" ") if byte in b" \t\n\r\f\v" else ord("x") for byte in range(256))
+"""Each byte as a gap or as a part of a word: of a long word is left what `LONG` is found in."""
+DECIMAL = b"0123456789"
 OBFUSCATED = re.compile(r"[\[({][aA][tT][\])}]")
 CLOSE = re.compile(r"[0-9](?:[^0-9]{0,4}[0-9]){5}")
 KINDS: tuple[tuple[Check, tuple[tuple[str, re.Pattern[str], Check], ...]], ...] = (

@@ -66,6 +66,8 @@ class Split:
 
     def side(self, t: Transcript) -> str:
         """Return the side that a conversation is on."""
+        if not self.share:
+            return "train"
         unit = t.rater if self.by == "person" else t.conversation
         digest = hashlib.sha256(unit.encode()).digest()
         return "test" if int.from_bytes(digest[:4], "big") < self.share * 2**32 else "train"

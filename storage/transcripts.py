@@ -68,8 +68,9 @@ class Transcript:
     def prompt(self, answer: Message) -> list[Turn]:
         """Return the turns that this answer was given to, as they stood then."""
         turns: list[Turn] = []
+        said = self._feedback
         for message in reversed(self._before(answer)):
-            text = self._text_then(message, answer)
+            text = self._text_then(message, answer) if message.id in said else message.text
             if turns and turns[-1]["role"] == message.role:  # a question that got no answer
                 turns[-1]["content"] += f"\n\n{text}"
             else:
@@ -123,6 +124,8 @@ class Transcript:
             if row.text or row.comment:
                 text, comment = row.text and change(row.text), row.comment and change(row.comment)
                 feedback[place] = row._replace(text=text, comment=comment)
+        if messages == self.messages and feedback == self.feedback:
+            return self
         return replace(self, messages=messages, feedback=feedback)
 
     @cached_property

@@ -77,7 +77,7 @@ class _Orchard:
             "message_id": message.id,
             "parent_id": message.parent_id,
             "user_id": None if answer else self._user,
-            "created_date": message.created_at.isoformat(),
+            "created_date": message.created_at,
             "text": message.text,
             "role": "assistant" if answer else "prompter",
             "lang": None,
