@@ -116,20 +116,22 @@ def killing(env: Mapping[str, str], home: Home, kills: int, draw: random.Random)
     starts: list[float] = []
     raters: list[Rater] = []
     backups = Backups(home, stored)
-    for _ in range(kills):
+    for kill in range(kills + 1):
         begun = time.monotonic()
         with serving(env, APP) as app:
             starts.append(time.monotonic() - begun)
             if not raters:
                 raters = [Rater(app.address, name) for name in range(RATERS)]
                 backups.start()
-            _rate_until_killed(app, raters, stored, draw.uniform(0.1, LONGEST))
+            if kill < kills:
+                _rate_until_killed(app, raters, stored, draw.uniform(0.1, LONGEST))
     backups.end()
     file = home.folder / "feedback.db"
     kept = _comments(file)
     backup.check(file)
     missing = sum(len(set(stored[:before]) - _comments(copy)) for copy, before in backups.made)
     lost = len(set(stored) - kept)
+    again = starts[1:]  # the first start found no database and had its tables to make
     tell(
         section="killing",
         kills=kills,
@@ -138,13 +140,14 @@ def killing(env: Mapping[str, str], home: Home, kills: int, draw: random.Random)
         backups=len(backups.made),
         failed_backups=backups.failed,
         missing_in_backups=missing,
-        start_s={"median": round(median(starts), 2), "most": round(max(starts), 2)},
+        first_start_s=round(starts[0], 2),
+        start_s={"median": round(median(again), 2), "most": round(max(again), 2)},
     )
     return [
         Figure("acknowledged ratings that were lost", lost, 0, True),  # noqa: FBT003
         Figure("ratings that a later backup lacks", missing, 0, True),  # noqa: FBT003
         Figure("backups that could not be taken", len(backups.failed), 0, True),  # noqa: FBT003
-        Figure("from start to ready, longest", max(starts), 5, True, " s"),  # noqa: FBT003
+        Figure("from a kill's restart to ready, longest", max(again), 5, True, " s"),  # noqa: FBT003
     ]
 
 
