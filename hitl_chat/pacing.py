@@ -25,9 +25,11 @@ class Pace:
         self._lock = threading.Lock()
 
     def thin(self, items: Iterator[T]) -> Iterator[T]:
-        """Yield the first item, then the newest one every so often, and the last one.
+        """Yield the first two items, then the newest one every so often, and the last one.
 
-        Closing this closes `items`.
+        A reply begins empty, so its second item has the first words that there are to read. Items
+        that say nothing new come no sooner than others, but hold no other one up. Closing this
+        closes `items`.
         """
         with self._lock:
             self._streams += 1
@@ -42,11 +44,15 @@ class Pace:
 
     def _thinned(self, items: Iterator[T]) -> Iterator[T]:
         held: list[T] = []
-        shown_at = 0.0
+        shown: T | None = None
+        shown_at = news_at = 0.0
         for item in items:
             held = [item]
-            if time.monotonic() - shown_at >= self._interval():
-                shown_at = time.monotonic()
+            now, new = time.monotonic(), item != shown
+            if now - (news_at if new else shown_at) >= self._interval():
+                if new and shown is not None:
+                    news_at = now
+                shown, shown_at = item, now
                 yield held.pop()
         yield from held
 

@@ -1,7 +1,7 @@
 import time
 from collections.abc import Iterator
 
-from hitl_chat.pacing import LONGEST, Pace
+from hitl_chat.pacing import LONGEST, SHORTEST, Pace
 
 
 def ticking(count: int, seconds: float) -> Iterator[int]:
@@ -10,10 +10,23 @@ def ticking(count: int, seconds: float) -> Iterator[int]:
         time.sleep(seconds)
 
 
-def test_the_first_and_the_last_item_always_come() -> None:
-    assert list(Pace().thin(iter(range(1_000)))) == [0, 999]
+def test_the_first_two_items_and_the_last_one_always_come() -> None:
+    assert list(Pace().thin(iter(range(1_000)))) == [0, 1, 999]
     assert list(Pace().thin(iter([7]))) == [7]
     assert list(Pace().thin(iter([]))) == []
+
+
+def test_first_words_come_at_once_after_items_that_say_nothing_new() -> None:
+    def reply() -> Iterator[str]:
+        yield ""
+        for _ in range(3):  # while the prompt is read
+            time.sleep(SHORTEST)
+            yield ""
+        yield "The"
+        yield "The sky"
+        yield "The sky is"
+
+    assert list(Pace().thin(reply())) == ["", "", "", "", "The", "The sky is"]
 
 
 def test_updates_come_about_ten_times_a_second() -> None:
@@ -27,7 +40,8 @@ def test_many_streams_slow_each_other_down_but_not_for_ever() -> None:
         next(stream)
     begun = time.monotonic()
     updates = len(list(pace.thin(ticking(60, 0.01))))
-    assert updates <= (time.monotonic() - begun) / LONGEST + 2
+    always = 3  # the first two and the last one
+    assert updates <= (time.monotonic() - begun) / LONGEST + always
 
 
 def test_closing_closes_what_is_thinned() -> None:
