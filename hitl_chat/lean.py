@@ -1,15 +1,17 @@
-"""Keeps Gradio from doing at each start what a chat page has no use for.
+"""Keeps Gradio from doing what a chat page has no use for, at each start and with each event.
 
 1. For editors it renders, compares and sometimes rewrites a `.pyi` for each of its components.
 2. A page's routes are made anew when it is built and when its queue is set, and nobody serves those:
    `launch` and `mount_gradio_app` make their own.
 3. Python looks for garbage again and again in what is only just being made, and stays.
+4. Before and after each event Matplotlib, if there is one, is told how to draw. Nothing here draws by it.
 Knows nothing else of Gradio.
 """
 
 import gc
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import ModuleType
@@ -39,9 +41,14 @@ def _without_drafts(routes: Any) -> None:  # noqa: ANN401 - a module
     routes.App.create_app = staticmethod(create_app)
 
 
+def _without_drawing(utils: Any) -> None:  # noqa: ANN401 - a module
+    utils.MatplotlibBackendMananger = nullcontext
+
+
 LEANER: dict[str, Callable[[Any], None]] = {
     "gradio.component_meta": _without_stubs,
     "gradio.routes": _without_drafts,
+    "gradio.utils": _without_drawing,
 }
 """What is changed in a module once it is imported."""
 
