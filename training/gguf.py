@@ -24,6 +24,8 @@ ORIGINAL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 """What it was made from, on the Hub: where only `requirements.txt` is installed, as on a Space."""
 START = 24
 """Bytes before the key-value pairs."""
+LENGTH = 8
+"""Bytes of a text's length, which stands before it."""
 NUMBERS = {
     0: "B",
     1: "b",
@@ -179,13 +181,20 @@ class Cursor:
 
     def text(self) -> str:
         """Read a string."""
-        (length,) = self.take("Q")
-        end = self.at + length
-        if end > len(self._data):
+        return self.texts(1)[0]
+
+    def texts(self, count: int) -> list[str]:
+        """Read strings. A vocabulary has a hundred thousand, so each costs as little as can be."""
+        found: list[str] = []
+        data, at, length_at = self._data, self.at, struct.Struct("<Q").unpack_from
+        for _ in range(count):
+            (length,) = length_at(data, at)
+            at += LENGTH + length
+            found.append(str(data[at - length : at], "utf-8", errors="replace"))
+        if at > len(data):
             raise GgufError("A text reaches beyond the file.")
-        text = str(self._data[self.at : end], "utf-8", errors="replace")
-        self.at = end
-        return text
+        self.at = at
+        return found
 
     def pair(self) -> tuple[str, Any]:
         """Read a key with its value."""
@@ -195,6 +204,8 @@ class Cursor:
         kind, count = self.take("IQ")
         if kind in NUMBERS:
             return key, list(self.take(f"{count}{NUMBERS[kind]}"))
+        if kind == TEXT:
+            return key, self.texts(count)
         return key, [self._value(kind) for _ in range(count)]
 
     def tensor(self) -> tuple[str, tuple[int, ...], GGMLQuantizationType, int]:
