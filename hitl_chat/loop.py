@@ -52,7 +52,7 @@ class Loop:
             "next_training": {
                 "after": self._train_after,
                 "missing": missing,
-                "trainer": "on" if self.trains else "off",
+                "trainer": "on" if self.trains or self._database.seat_taken() else "off",
             },
             "cycle": reading.finished(last) if last else None,
             "running": reading.progress(running) if running else None,

@@ -45,6 +45,14 @@ def test_where_nothing_can_be_published_the_trainer_is_off(
     assert service.loop.status()["next_training"]["trainer"] == "off"
 
 
+@pytest.mark.parametrize("address", ["postgresql"], indirect=True)
+def test_a_trainer_of_another_process_is_one_too(database: Database, settings: Settings) -> None:
+    service = Service(database, ScriptedEngine(adapts=False), settings, train_after=16)
+    with database.seat():
+        assert service.loop.status()["next_training"]["trainer"] == "on"
+    assert service.loop.status()["next_training"]["trainer"] == "off"
+
+
 def test_everyone_is_told_how_good_the_head_is_and_the_owner_also_by_how_questions_begin(
     service: Service, database: Database
 ) -> None:
