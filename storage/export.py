@@ -27,6 +27,7 @@ from storage import files, selection, transcripts
 from storage.consent import Purpose
 from storage.database import Database, DatabaseUnusable
 from storage.formats import FORMATS, Format, Row, file_name
+from storage.guidelines import TASKS
 from storage.home import Home, HomeError
 from storage.models import Message
 from storage.records import SCHEMA
@@ -142,6 +143,8 @@ def add_order(parser: argparse.ArgumentParser) -> None:
     add("--until", metavar="DATE", help="answers before this day")
     add("--version", metavar="NAME", action="append", default=[], help="answers by this version")
     add("--rater", metavar="ID", action="append", default=[], help="what this person was answered")
+    add("--task", choices=TASKS, action="append", default=[],
+        help="answers to questions that people scored answers to as this task")  # fmt: skip
     add("--min-agreement", metavar="SHARE", type=float, default=0.0,
         help="leave out what fewer of its raters are of one mind about, 0 to 1")  # fmt: skip
     add("--test", metavar="SHARE", type=float, default=0.0, help="keep this share for testing")
@@ -166,6 +169,7 @@ def order(wanted: argparse.Namespace) -> Order:
             until=_day("--until", wanted.until),
             versions=frozenset(wanted.version),
             raters=frozenset(wanted.rater),
+            tasks=frozenset(wanted.task),
             min_agreement=wanted.min_agreement,
         ),
         Split(wanted.test, wanted.by),

@@ -65,3 +65,5 @@ CURRENT = (
 
 KNOWN = {guideline.name: guideline for guideline in CURRENT}
 """Every guideline that a score may name, older versions included."""
+
+TASKS = tuple(dict.fromkeys(guideline.task for guideline in KNOWN.values()))

@@ -13,9 +13,9 @@ from storage.transcripts import Transcript
 
 @dataclass(frozen=True)
 class Selection:
-    """Answers given from `since` on and before `until`, by these versions, to these raters.
+    """Answers given from `since` on and before `until`, by these versions, to these raters, at these tasks.
 
-    Empty sets are all. Raters are named as in the database or as data sets name them. Agreement is
+    Empty sets are all. A question that nobody scored an answer to has no task. Raters are named as in the database or as data sets name them. Agreement is
     the share of the people who rated the same answer to the same prompt that is of one mind;
     an answer with less of it than `min_agreement` is left out. What nobody rated isn't.
     """
@@ -24,13 +24,14 @@ class Selection:
     until: datetime | None = None
     versions: frozenset[str] = frozenset()
     raters: frozenset[str] = frozenset()
+    tasks: frozenset[str] = frozenset()
     min_agreement: float = 0.0
 
     def answers(self, t: Transcript, opinions: Opinions | None = None) -> list[Message]:
         """Return those answers of a conversation; `opinions` are needed to judge agreement."""
         if self.raters and not self.raters & {t.rater, pseudonym(t.rater)}:
             return []
-        found = [answer for answer in t.answers() if self._wants(answer)]
+        found = [answer for answer in t.answers() if self._wants(t, answer)]
         if opinions is None or not self.min_agreement:
             return found
         ratings = t.ratings()
@@ -41,11 +42,12 @@ class Selection:
             or opinions.agreement(_words(t, answer)) >= self.min_agreement
         ]
 
-    def _wants(self, answer: Message) -> bool:
+    def _wants(self, t: Transcript, answer: Message) -> bool:
         return (
             (self.since is None or answer.created_at >= self.since)
             and (self.until is None or answer.created_at < self.until)
             and (not self.versions or answer.version in self.versions)
+            and (not self.tasks or not self.tasks.isdisjoint(t.tasks(answer)))
         )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from storage import reviews
 from storage.consent import Purpose, allows
-from storage.guidelines import HIGHEST, LOWEST
+from storage.guidelines import HIGHEST, KNOWN, LOWEST
 from storage.models import Base, Conversation, Feedback, Message, Signal
 
 PORTION = 250
@@ -95,6 +95,12 @@ class Transcript:
             for message, given in newest.items()
             if given
         }
+
+    def tasks(self, answer: Message) -> set[str]:
+        """Return what people took the question for, by the criteria they scored its drafts by."""
+        newest = {f.message_id: f for f in self.feedback if f.kind == "scores"}
+        scored = [newest[m.id] for m in self.drafts(answer) if m.id in newest]
+        return {KNOWN[f.guideline].task for f in scored if f.scores and f.guideline}
 
     def edits(self) -> dict[str, str]:
         """Return the newest edit of each answer that has one and differs from it."""

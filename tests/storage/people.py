@@ -1,6 +1,6 @@
 """A person of tests, who asks, is answered and says what they think. Uses the real database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -66,6 +66,9 @@ class Person:
         return self.database.write(
             lambda s: feedback.rate(s, self.id, message.id, value, reasons, comment).id
         )
+
+    def score(self, message: Message, guideline: str, scores: Mapping[str, int]) -> None:
+        self.database.write(lambda s: feedback.score(s, self.id, message.id, guideline, scores))
 
     def edit(self, message: Message, text: str) -> int:
         return self.database.write(lambda s: feedback.edit(s, self.id, message.id, text).id)

@@ -83,11 +83,13 @@ def test_the_command_writes_every_format(
 def test_the_command_takes_every_choice_and_tells_what_it_replaced(
     home: Home, person: Person, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    person.rate(person.ask("I am ann@example.org", "Hello")[0], 1)
+    answer = person.ask("I am ann@example.org", "Hello")[0]
+    person.rate(answer, 1)
+    person.score(answer, "dialogue-1", {"natural": 4})
     out = tmp_path / "data.jsonl"
     argv = ["--format", "jsonl", "--out", str(out), "--since", "2020-01-01", "--version", "base"]
     argv += ["--until", "2999-01-01T00:00:00+02:00", "--rater", person.id, "--by", "person"]
-    argv += ["--min-agreement", "0.9", "--test", "1"]
+    argv += ["--min-agreement", "0.9", "--test", "1", "--task", "dialogue"]
     assert export.main(argv, env_of(home)) == 0
     assert capsys.readouterr().out.splitlines() == [
         f"0 rows written to {tmp_path / 'data.train.jsonl'}",

@@ -65,8 +65,7 @@ def test_our_own_export_comes_back_as_the_same_training_data(
     person.choose(second, first)
     person.edit(second, "See you soon")
     database.write(lambda s: feedback.take_back_edit(s, person.id, second.id))
-    scores = {"natural": 5, "logical": 3}
-    database.write(lambda s: feedback.score(s, person.id, second.id, "dialogue-1", scores))
+    person.score(second, "dialogue-1", {"natural": 5, "logical": 3})
     other = Person(database)
     other.rate(other.ask("Hi", "Hello")[0], 1)
     path = tmp_path / export.file_name(name)

@@ -4,7 +4,7 @@ from functools import partial
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from storage import feedback, insight, reviews
+from storage import insight, reviews
 from storage.database import Database
 from storage.insight import Agreement, Day, Liking, Rating
 from storage.models import Feedback
@@ -19,7 +19,7 @@ def test_days_count_what_was_said_and_the_newest_rating(database: Database, pers
     earlier = [person.rate(first, -1), person.edit(first, "Howdy")]
     person.rate(first, 1)
     person.choose(second, first)
-    database.write(lambda s: feedback.score(s, person.id, first.id, *SCORED))
+    person.score(first, *SCORED)
     person.rate(second, -1)
     person.rate(second, 0)
 

@@ -51,6 +51,26 @@ def test_a_selection_by_version_or_rater_speaks_of_nobody_else(
     assert rows(database, "trl-preference", tmp_path, only) == []
 
 
+def test_a_selection_by_task_has_the_drafts_to_what_people_scored_as_that_task(
+    database: Database, person: Person, tmp_path: Path
+) -> None:
+    scored, _ = person.ask("Say hello in French", "Bonjour", "Salut")
+    person.score(scored, "translation-1", {"faithful": 5})
+    person.score(person.ask("Hi", "Hello")[0], "dialogue-1", {"natural": 5})
+    taken_back = person.ask("Say bye in French", "Adieu")[0]
+    person.score(taken_back, "translation-1", {"faithful": 5})
+    person.score(taken_back, "translation-1", {})
+    person.ask("Sum it up", "In short")
+
+    def answers(*tasks: str) -> list[str]:
+        order = Order(Selection(tasks=frozenset(tasks)))
+        return sorted(row["answer"] for row in rows(database, "jsonl", tmp_path, order))
+
+    assert answers("translation") == ["Bonjour", "Salut"]
+    assert answers("translation", "dialogue") == ["Bonjour", "Hello", "Salut"]
+    assert answers("code") == []
+
+
 def test_what_people_disagree_about_can_be_left_out(
     database: Database, person: Person, tmp_path: Path
 ) -> None:
