@@ -22,11 +22,12 @@ check: $(VENV)/.dev ## Format, lint, types, import contracts, requirements
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
 
-# Three files at a time on two cores, as some wait; then the pages, alone, as what they look at moves.
+# Three files at a time on two cores, as some wait; then pages, two at a time; then those that tell time, alone.
 test: check browser ## Run every check and every test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m "not browser" \
 	  --numprocesses 3 --dist loadfile --no-loadscope-reorder
-	$(BIN)/pytest tests/browser
+	$(BIN)/pytest tests/browser -m "not alone" --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest tests/browser -m alone
 
 demo: install ## Simulated people use the running app over HTTP, then it trains
 	$(BIN)/python -m benchmarks.demo

@@ -13,7 +13,7 @@ from storage.models import Feedback, Message, Signal
 from tests.browser.conftest import answered, ask, ident, ready, stored, wait_for
 from tests.server import Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 LONG = " ".join(f"word{n}" for n in range(60))
 TALL = "\n\n".join(f"paragraph {n}" for n in range(40))
 MANY_SCREENS = "\n\n".join(f"paragraph{n}" for n in range(300))

@@ -10,7 +10,7 @@ from storage.models import Conversation, Message
 from tests.browser.conftest import answered, ask, ident, ready
 from tests.server import Server
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.alone]
 TURNS = 249
 LONG = " ".join(f"word{n}" for n in range(60))
 FRAMES = """() => {
