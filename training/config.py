@@ -106,7 +106,7 @@ class TrainingConfig:
     sharpen_above: float = number(
         1.05, 0.1, 100.0, "Surprise beside the base's own above which an update is sharpened."
     )
-    sharpen_steps: int = number(16, 0, 1_000, "Gradient steps of that at most; 0 leaves it out.")
+    sharpen_steps: int = number(0, 0, 1_000, "Gradient steps of that at most; 0 leaves it out.")
     sharpen_rate: float = number(5e-4, 1e-7, 1e-1, "Learning rate of these steps (AdamW).")
     target_kl: float = number(0.1, 1e-4, 10.0, "Mean approx_kl to the rollout that ends an update.")
     vf_coef: float = number(0.1, 0.0, 10.0, "Weight of the value loss.")

@@ -23,8 +23,8 @@ Departures:
    (`training.tilted`), and from the rated answers themselves (`training.rated`).
 7. What surprises the base has a price beside KL, which a policy can also pay by being surer of odd
    words: so answers stay as natural as they were, nat for nat.
-8. After each update the policy is made surer of what it says anyway, as far as the base is too surprised
-   (`training.sharpened`): the price above teaches that little, met by chance in a few answers.
+8. If asked, the policy is made surer after each update of what it says anyway, as far as the base is too
+   surprised (`training.sharpened`): more natural, at the cost of what it learns (`docs/tried.md`).
 9. Now and then the policy sits an exam on questions that it doesn't practise. The best one stays, so
    a run that is too long is only slow. A policy out of bounds is drawn back within them, and leaving the
    base gets dearer.

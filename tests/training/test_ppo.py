@@ -244,7 +244,8 @@ def test_where_no_word_is_worth_anything_there_is_no_tilt(
 def test_each_update_is_sharpened_as_far_as_the_base_is_too_surprised(
     policy: Policy, config: TrainingConfig
 ) -> None:
-    free, dear = (replace(config, sharpen_above=above) for above in (100.0, 1.0))
+    asked = replace(config, sharpen_steps=16)
+    free, dear = (replace(asked, sharpen_above=above) for above in (100.0, 1.0))
     natural = update(policy, goal(policy, chance), rated(policy, free), free, quiet)
     assert [len(found) for found in natural["sharpened"]] == [1, 1]
     policy.restore([weight + 0.05 * torch.randn_like(weight) for weight in policy.snapshot()])

@@ -81,7 +81,9 @@ def test_what_is_natural_enough_stays_as_it_is(
     policy: Policy, answers: Answers, config: TrainingConfig
 ) -> None:
     before = policy.snapshot()
-    found = sharpened.sharpen(policy, answers, replace(config, sharpen_above=100.0))
+    found = sharpened.sharpen(
+        policy, answers, replace(config, sharpen_steps=16, sharpen_above=100.0)
+    )
     assert found == [pytest.approx(sharpened._surprise(policy, answers))]
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), before, strict=True))
 
