@@ -8,6 +8,7 @@ requirements-dev.txt) and goes through its tabs. Knows what these are called, an
 
 import argparse
 import os
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -88,7 +89,9 @@ def _seen(address: str) -> Iterator[Figure]:
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - only this benchmark needs it
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=os.environ.get("HITL_CHROMIUM"))
+        browser = playwright.chromium.launch(
+            executable_path=os.environ.get("HITL_CHROMIUM") or shutil.which("chromium")
+        )
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(f"{address}/admin/")  # once before, as whoever looks every day has it
         page.locator(TABS["Feedback"]).first.wait_for()
