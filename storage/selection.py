@@ -13,11 +13,12 @@ from storage.transcripts import Transcript
 
 @dataclass(frozen=True)
 class Selection:
-    """Answers given from `since` on and before `until`, by these versions, to these raters, at these tasks.
+    """Answers given from `since` on and before `until`, by these versions, to these raters and tasks.
 
-    Empty sets are all. A question that nobody scored an answer to has no task. Raters are named as in the database or as data sets name them. Agreement is
-    the share of the people who rated the same answer to the same prompt that is of one mind;
-    an answer with less of it than `min_agreement` is left out. What nobody rated isn't.
+    Empty sets are all. A question whose answers nobody scored has no task. Raters are named as in the
+    database or as data sets name them. Agreement is the share of the people who rated the same answer
+    to the same prompt that is of one mind; an answer with less of it than `min_agreement` is left out.
+    What nobody rated isn't.
     """
 
     since: datetime | None = None
