@@ -103,11 +103,6 @@ class TrainingConfig:
     variety_coef: float = number(
         0.03, 0.0, 10.0, "Price of a token whose pair with the last one is worn out, likewise."
     )
-    sharpen_above: float = number(
-        1.05, 0.1, 100.0, "Surprise beside the base's own above which an update is sharpened."
-    )
-    sharpen_steps: int = number(0, 0, 1_000, "Gradient steps of that at most; 0 leaves it out.")
-    sharpen_rate: float = number(5e-4, 1e-7, 1e-1, "Learning rate of these steps (AdamW).")
     target_kl: float = number(0.1, 1e-4, 10.0, "Mean approx_kl to the rollout that ends an update.")
     vf_coef: float = number(0.1, 0.0, 10.0, "Weight of the value loss.")
     missing_eos: float = number(0.1, 0.0, 10.0, "Taken off the score of an answer without an end.")

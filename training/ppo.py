@@ -23,9 +23,7 @@ Departures:
    (`training.tilted`), and from the rated answers themselves (`training.rated`).
 7. What surprises the base has a price beside KL, which a policy can also pay by being surer of odd
    words: so answers stay as natural as they were, nat for nat.
-8. If asked, the policy is made surer after each update of what it says anyway, as far as the base is too
-   surprised (`training.sharpened`): more natural, at the cost of what it learns (`docs/tried.md`).
-9. Now and then the policy sits an exam on questions that it doesn't practise. The best one stays, so
+8. Now and then the policy sits an exam on questions that it doesn't practise. The best one stays, so
    a run that is too long is only slow. A policy out of bounds is drawn back within them, and leaving the
    base gets dearer.
 
@@ -49,7 +47,6 @@ from training.policy import Policy, gradient_step
 from training.prompts import Turn
 from training.rated import RatedAnswers, warm_up
 from training.rollout import Answers, draw, logprobs
-from training.sharpened import sharpen
 from training.worths import Worths
 
 TRIES = 4
@@ -115,7 +112,7 @@ def update(
     course = goal.course
     tilting = _tilt(policy, goal, rated, config)
     warmup = warm_up(policy, rated, config)
-    history, sharpened = list[Stats](), list[list[float]]()
+    history: list[Stats] = []
     stopped: str | None = None
     spread = 0.0
     for number in range(config.updates):
@@ -132,9 +129,7 @@ def update(
         left = min(1.0, 2 - 2 * number / config.updates)
         learner.optimiser.param_groups[0]["lr"] = config.learning_rate * left
         stats = _optimise(learner, experience)
-        # 6. What it made unlikely is made up for by being surer.
-        sharpened.append(sharpen(policy, answers, config))
-        # 7. Keep every figure; now and then look whether it still gets better.
+        # 6. Keep every figure; now and then look whether it still gets better.
         history.append(stats)
         report(number + 1, stats)
         if (number + 1) % config.exam_every == 0 or number + 1 == config.updates:
@@ -148,7 +143,6 @@ def update(
         "exams": [asdict(exam) for exam in course.exams],
         "tilting": tilting,
         "warmup": warmup,
-        "sharpened": sharpened,
         "weight_change": weight_change(before, policy.snapshot(), "HITL_LEARNING_RATE"),
         "history": [asdict(s) for s in history],
     }

@@ -106,13 +106,6 @@ def tilt(policy: Policy, seen: Seen, worths: Worths, config: TrainingConfig) -> 
     return _at(math.exp(high), worths, policy, config)
 
 
-def untilted(policy: Policy, config: TrainingConfig) -> Tilt:
-    """Return a tilt that bends nothing."""
-    nothing_V = policy.base.kinds_VC.new_zeros(len(policy.base.kinds_VC)).to(policy.base.device)
-    ending_T = torch.zeros(config.max_answer + 1)
-    return Tilt(nothing_V, nothing_V, ending_T, sorted(policy.base.stop_ids))
-
-
 def anchors(policy: Policy, config: TrainingConfig) -> Answers:
     """Return the answers on which the policy is to stay as the base is."""
     items = [([{"role": "user", "content": question}], Answer(text)) for question, text in ANCHORS]
@@ -126,10 +119,11 @@ def learn(
 
     Returns the KL of the tilted base to the policy before each step, per token.
     """
-    as_it_is = untilted(policy, config)
+    nothing_V = torch.zeros_like(tilt.nats_V)
+    as_it_is = Tilt(nothing_V, nothing_V, torch.zeros(config.max_answer + 1), tilt.stops)
     trained, found = policy.last_parameters, list[float]()
     optimiser = torch.optim.AdamW(trained, lr=config.tilt_rate, weight_decay=0.0)
-    for rows in batches(len(taught), config.tilt_steps, config.rated_batch):
+    for rows in _batches(len(taught), config):
         left = min(1.0, 2 - 2 * len(found) / config.tilt_steps)
         optimiser.param_groups[0]["lr"] = config.tilt_rate * left
         far = _loss(policy, taught.rows(rows), tilt)
@@ -152,19 +146,16 @@ def _at(price: float, worths: Worths, policy: Policy, config: TrainingConfig) ->
     )
 
 
-def batches(size: int, steps: int, each: int) -> Iterator[Tensor]:
+def _batches(size: int, config: TrainingConfig) -> Iterator[Tensor]:
     """Yield row numbers for each step: every answer comes before any comes again."""
-    rounds = [torch.randperm(size) for _ in range(-(-steps * each // size))]
-    yield from torch.cat(rounds)[: steps * each].split(each)
-
-
-def divergence(policy: Policy, own_BTD: Tensor, seen: Seen, tilt: Tilt) -> Tensor:
-    """Return the mean KL of what `seen` is tilted to, to what the policy makes of its own states."""
-    own_ND = own_BTD[:, :-1][seen.inside]
-    wanted = Wanted(seen.base_ND, seen.places, tilt)
-    head = policy.base.model.get_output_embeddings()
-    return divergences(own_ND, wanted, head, policy.plain_temperature).mean()
+    needed = config.tilt_steps * config.rated_batch
+    rounds = [torch.randperm(size) for _ in range(-(-needed // size))]
+    yield from torch.cat(rounds)[:needed].split(config.rated_batch)
 
 
 def _loss(policy: Policy, seen: Seen, tilt: Tilt) -> Tensor:
-    return divergence(policy, policy.last(seen.below_BTD), seen, tilt)
+    """Return the mean KL of what `seen` is tilted to, to the policy."""
+    own_ND = policy.last(seen.below_BTD)[:, :-1][seen.inside]
+    wanted = Wanted(seen.base_ND, seen.places, tilt)
+    head = policy.base.model.get_output_embeddings()
+    return divergences(own_ND, wanted, head, policy.plain_temperature).mean()

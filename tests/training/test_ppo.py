@@ -241,18 +241,6 @@ def test_where_no_word_is_worth_anything_there_is_no_tilt(
     assert result["tilting"] == []
 
 
-def test_each_update_is_sharpened_as_far_as_the_base_is_too_surprised(
-    policy: Policy, config: TrainingConfig
-) -> None:
-    asked = replace(config, sharpen_steps=16)
-    free, dear = (replace(asked, sharpen_above=above) for above in (100.0, 1.0))
-    natural = update(policy, goal(policy, chance), rated(policy, free), free, quiet)
-    assert [len(found) for found in natural["sharpened"]] == [1, 1]
-    policy.restore([weight + 0.05 * torch.randn_like(weight) for weight in policy.snapshot()])
-    moved = update(policy, goal(policy, chance), rated(policy, dear), dear, quiet)
-    assert all(len(found) > 1 for found in moved["sharpened"])
-
-
 def test_without_a_prompt_there_is_nothing_to_do(policy: Policy, config: TrainingConfig) -> None:
     with pytest.raises(ValueError, match="at least one prompt"):
         update(

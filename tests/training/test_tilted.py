@@ -138,7 +138,8 @@ def test_no_anchor_is_a_canary() -> None:
     assert not {question for question, _ in ANCHORS} & {canary.question for canary in CANARIES}
 
 
-def test_every_answer_comes_before_one_comes_again() -> None:
-    batches = [rows.tolist() for rows in tilted.batches(3, steps=3, each=2)]
+def test_every_answer_comes_before_one_comes_again(config: TrainingConfig) -> None:
+    steps = replace(config, tilt_steps=3, rated_batch=2)
+    batches = [rows.tolist() for rows in tilted._batches(3, steps)]
     assert [len(rows) for rows in batches] == [2, 2, 2]
     assert sorted([*batches[0], batches[1][0]]) == [0, 1, 2]
