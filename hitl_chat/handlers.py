@@ -258,7 +258,9 @@ def _up_to_question(turns: Turns, message: str) -> Turns:
 def _warn(title: str, error: Exception) -> None:
     """Show one clear line; what nobody can mend from the page goes to the log."""
     line = str(error)
-    if not isinstance(error, CLEAR_ERRORS):
+    if isinstance(error, CLEAR_ERRORS):
+        log.info("%s: %s", title, line)
+    else:
         log.error("%s: %s", title, error, exc_info=error)
         line = "Something went wrong on the server. Try again shortly."
     gr.Warning(html.escape(line), title=title)

@@ -159,6 +159,16 @@ def test_a_question_that_is_not_stored_comes_back_into_the_box(
     assert box.value == "Hi"
 
 
+def test_what_people_are_told_is_in_the_log_too(
+    service: Service, settings: Settings, me: Started, caplog: pytest.LogCaptureFixture
+) -> None:
+    handlers = Handlers(service, Door(service, settings), Pace(), "/signals")
+    caplog.set_level("INFO")
+    with pytest.warns(UserWarning, match="the limit is"):
+        list(handlers.send("Hi" * 50_000, here(me), None, HERE))
+    assert "Not answered: The message has 100,000 characters" in caplog.text
+
+
 def test_while_the_database_is_away_the_page_stays_as_it_is(
     cut: Cut, settings: Settings, me: Started
 ) -> None:
