@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,7 +18,9 @@ SETTLE = """() => document.getAnimations()
   .filter(one => one instanceof CSSTransition).forEach(one => one.finish())"""
 """Colours fade over; what is looked at is where they end."""
 SCREENSHOTS = Path(__file__).parent.parent.parent / "screenshots"
-expect.set_options(timeout=15_000)
+SAID = 10_000
+"""Characters of a server's log, the newest ones, that are shown."""
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +49,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """A fresh profile: nothing stored, nobody known."""
     context = browser.new_context(viewport={"width": 1000, "height": 800})
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(30_000)
     yield context
     context.close()
 
@@ -72,6 +74,18 @@ def open_page(context: BrowserContext, server: Server) -> Iterator[Callable[[], 
 def page(open_page: Callable[[], Page]) -> Page:
     """The chat in a tab."""
     return open_page()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that fails shows what its server said, as nobody can look there afterwards."""
+    report = yield
+    server = getattr(item, "funcargs", {}).get("server")
+    if report.failed and isinstance(server, Server):
+        report.sections.append(("Server", server.log[-SAID:]))
+    return report
 
 
 def ready(page: Page) -> None:
