@@ -60,7 +60,7 @@ class Review:
                     older = gr.Button("Older", size="sm")
             with gr.Column(min_width=300):
                 context = gr.HTML(CHOOSE, elem_id="context")
-                why = gr.Button("Why the reward head likes it", size="sm")
+                why = gr.Button("What the reward head makes of it", size="sm")
                 words, looking = gr.HTML(elem_id="heat"), gr.Timer(LOOK, active=False)
                 reason = gr.Textbox(label="Reason to exclude it")
                 with gr.Row():

@@ -90,7 +90,7 @@
           guarded(body, async () => { await another(bar); await draw(); bar.reread(); }); });
       const none = !newer && !ask && make('p', {}, say('no newer version serves'));
       let words = make('div');
-      const why = link('Why the reward head likes it', () => {
+      const why = link('What the reward head makes of it', () => {
         const fresh = make('div');  // what the one before still waits for ends with it
         words.replaceWith(fresh);
         words = fresh;

@@ -45,7 +45,7 @@
     'Answers, newest first': '回答,最新的在前', 'Answers: nothing like that was found': '回答:没有找到', 'Newest': '最新', 'Older': '更早', 'There are no older ones.': '没有更早的了。',
     'Liked: {line}': '喜欢:{line}', 'Disliked: {line}': '不喜欢:{line}', 'Not rated: {line}': '未评价:{line}',
     'Liked: excluded, {line}': '喜欢:已排除,{line}', 'Disliked: excluded, {line}': '不喜欢:已排除,{line}', 'Not rated: excluded, {line}': '未评价:已排除,{line}',
-    'Choose an answer to read it in its conversation.': '选择一个回答,在对话中阅读。', 'Why the reward head likes it': '奖励模型为什么喜欢它', 'Reason to exclude it': '排除的理由',
+    'Choose an answer to read it in its conversation.': '选择一个回答,在对话中阅读。', 'What the reward head makes of it': '奖励模型怎么看它', 'Reason to exclude it': '排除的理由',
     'Exclude': '排除', 'Restore': '恢复', "Exclude all of this rater's": '排除此人的全部', "Restore all of this rater's": '恢复此人的全部', 'Your own rating, to hold raters against': '你自己的评价,用来对照评价者',
     'Good': '好', 'Bad': '不好', 'No opinion': '没有意见', 'Choose an answer first.': '请先选择一个回答。', "Give a reason, such as 'spam': whoever looks later will want to know.": '请写明理由,例如“垃圾信息”:以后查看的人会想知道。',
     'There is no such answer any more. Look again.': '这个回答已不存在,请重新查看。', '{n} answers of this rater count again.': '此人的 {n} 个回答重新计入。',

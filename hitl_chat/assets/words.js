@@ -29,7 +29,7 @@
     'it waits for the next one': '等待下一次训练', 'cycle {n} learned from it': '第 {n} 轮训练用了它',
     'cycle {n} kept it apart, to check what was learned': '第 {n} 轮训练用它来检验所学',
     'Answer it again with {version}': '用 {version} 再回答一次', 'no newer version serves': '还没有更新的版本',
-    'Why the reward head likes it': '奖励模型为什么喜欢它', 'Asking about each word…': '正在逐词询问…', '(end)': '(结束)',
+    'What the reward head makes of it': '奖励模型怎么看它', 'Asking about each word…': '正在逐词询问…', '(end)': '(结束)',
     'No training has looked at ratings yet. After the next one this can be told.': '还没有训练看过评价。下一次训练之后就能看到。',
     'This server only chats: what is needed to tell that is not installed here.': '这台服务器只负责聊天:没有安装所需的程序。',
     'Others are asking too. Try again in a minute.': '别人也在询问,请过一分钟再试。',

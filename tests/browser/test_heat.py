@@ -1,4 +1,4 @@
-"""Why the reward head likes an answer, for its person and for the owner: asked of a real head."""
+"""What the reward head makes of an answer, for its person and for the owner: asked of a real head."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -55,7 +55,7 @@ def test_a_person_sees_which_words_their_answer_is_liked_for(
     answered(page)
     page.get_by_role("button", name="Good answer").click()
     page.get_by_role("button", name="What did my rating do?").click()
-    page.get_by_role("button", name="Why the reward head likes it").click()
+    page.get_by_role("button", name="What the reward head makes of it").click()
     expect(page.get_by_text("Asking about each word…")).to_be_visible()
     is_the_map(page.locator(".bar .heat"))
     assert page.evaluate(ALL_OF_IT)
@@ -73,7 +73,7 @@ def test_the_owner_sees_it_beside_what_was_said(browser: Browser, learned: Serve
     page = owner_page(context, learned)
     open_tab(page, "Review")
     page.locator("#queue label").first.click()
-    page.get_by_role("button", name="Why the reward head likes it").click()
+    page.get_by_role("button", name="What the reward head makes of it").click()
     is_the_map(page.locator("#heat .heat"))
     assert page.evaluate(ALL_OF_IT)
     for scheme in schemes(page):
