@@ -28,7 +28,8 @@ def told_clearly() -> Iterator[None]:
     try:
         yield
     except CLEAR_ERRORS as error:
-        raise gr.Error(str(error), print_exception=False) from error
+        line = error.PLAIN if isinstance(error, TracesLeft) else str(error)
+        raise gr.Error(line, print_exception=False) from error
 
 
 def downloadable(path: Path) -> str:

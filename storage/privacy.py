@@ -27,7 +27,10 @@ from storage.models import Erasure, now
 
 
 class TracesLeft(RuntimeError):
-    """The rows are gone, and copies of them could not be cleared yet; shown to whoever asked."""
+    """The rows are gone, and copies of them could not be cleared yet; shown to whoever runs this."""
+
+    PLAIN = "Erased, but some copies are not cleared yet. That is tried again while the app runs."
+    """For the person: which files there are is their host's business."""
 
     def __init__(self, left: Sequence[str]) -> None:
         super().__init__(

@@ -25,7 +25,7 @@
     [/^No snapshot could be stored; a restart would lose data$/, '快照没能保存;重启会丢失数据'],
     [/^Snapshots from before an erasure could not be deleted; they still hold who was erased$/, '删除之前的快照没能清除;其中还有已删除的人'],
     [/^Somebody was erased, and not every copy of what they said is cleared$/, '有人已被删除,但其所说内容的副本没能全部清除'],
-    [/^Erased, but .*$/, '已删除,但还有一份副本没能清除;应用运行期间,或主办者运行 python -m storage.privacy --erase 时,会再试。'],
+    [/^Erased, but /, '已删除,但还有副本没有清除;应用运行期间会再试。'],
   ];
   const chinese = document.documentElement.lang === 'zh';
   window.hitlTold = line => {
