@@ -1,5 +1,6 @@
 """Servers as processes of their own, started and ended as a host would. Knows no endpoint but one."""
 
+import signal
 import socket
 import subprocess
 import sys
@@ -45,6 +46,8 @@ def serving(
 ) -> Iterator[Running]:
     """Run a server on a free port until the end of the block; what it prints goes to stderr.
 
+    A SIGTERM to this process ends it too. Call it from the main thread.
+
     Raises:
         ServerFailed: it ended, or `health` didn't answer in time.
     """
@@ -54,10 +57,12 @@ def serving(
         command, env=running, cwd=ROOT, stdout=sys.stderr
     )
     address = f"http://127.0.0.1:{port}"
+    before = signal.signal(signal.SIGTERM, _leave)
     try:
         _wait_until_well(process, address + health)
         yield Running(address, process.pid)
     finally:
+        signal.signal(signal.SIGTERM, before)
         end(process)
 
 
@@ -65,6 +70,11 @@ def end(process: "subprocess.Popen[str] | subprocess.Popen[bytes]") -> None:
     """Ask a process to end, and wait for it."""
     process.terminate()
     process.wait(END_SECONDS)
+
+
+def _leave(number: int, _frame: object) -> None:
+    """End as Ctrl-C does, so that what was started is ended too."""
+    sys.exit(128 + number)
 
 
 def free_port() -> int:
