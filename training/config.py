@@ -119,6 +119,9 @@ class TrainingConfig:
 
     # The gate
     gate_prompts: int = number(48, 2, 1_024, "Prompts on which candidate and served compete.")
+    gate_questions: int = number(
+        12, 0, 24, "Different ones among them at least; everyday ones where people's own are fewer."
+    )
     gate_rounds: int = number(2, 1, 16, "Times that both answer each of them; exams ask once.")
     gate_kl: float = number(0.6, 1e-3, 100.0, "Highest mean KL to the base, in nats per token.")
     gate_surprise: float = number(1.15, 1.0, 100.0, "Highest ratio of the base's nats per token.")

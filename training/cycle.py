@@ -133,8 +133,9 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         found, noted = lessons.learnable(session, mark, feedback.last_signal(session))
         served = versions.served(session)
     sides = split(found, config.heldout_share)
-    counts = lessons.counts(sides) | noted
     lessons.check_enough(sides, config)
+    questions = lessons.questions(sides, config)
+    counts = lessons.counts(sides, questions) | noted
     train, heldout = sides.train, sides.heldout
 
     parent, folder = _parent(shop, served, report)
@@ -154,7 +155,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         limits = config.max_prompt, config.max_answer
         reading = heads.Reading(shop.base.name, policy.frozen, *limits, cycle)
         _keep(shop, head, reading, metrics["disputed"])
-        contest = Contest(policy, lessons.questions(heldout, config), reward, config)
+        contest = Contest(policy, questions, reward, config)
         report("fit", 0.5, "answering held-out questions with the served version")
         yardstick = contest.served(_lengths(head, found), bare=parent == BASE_VERSION)
         asked = [p.turns for p in train.prompts]

@@ -4,7 +4,7 @@ Knows no model, nor what becomes of it.
 """
 
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from storage import transcripts
 from storage.transcripts import Transcript
-from training import examples, implicit, targets
+from training import everyday, examples, implicit, targets
 from training.config import TrainingConfig
 from training.prompts import Turn
 from training.split import Split
@@ -42,8 +42,8 @@ def _frozen(found: Iterable[Transcript], mark: int, signal: int) -> Iterator[Tra
         yield replace(transcript, feedback=said, signals=done)
 
 
-def counts(sides: Split) -> dict[str, Any]:
-    """Return how much there is to learn from, and to check it by."""
+def counts(sides: Split, checked: Sequence[list[Turn]]) -> dict[str, Any]:
+    """Return how much there is to learn from, and what it is `checked` by."""
     train, heldout = sides.train, sides.heldout
     return {
         "train": {
@@ -54,6 +54,7 @@ def counts(sides: Split) -> dict[str, Any]:
         "heldout": {"ratings": len(heldout.said), "pairs": len(heldout.pairs)},
         "prompts": len(train.prompts),
         "heldout_prompts": len(heldout.prompts),
+        "everyday": len({turns[-1]["content"] for turns in checked} & set(everyday.QUESTIONS)),
         "borrowed": sides.borrowed,
     }
 
@@ -75,11 +76,24 @@ def check_enough(sides: Split, config: TrainingConfig) -> None:
     examples.check(train, config.update)
 
 
-def questions(heldout: Targets, config: TrainingConfig) -> list[list[Turn]]:
+def questions(sides: Split, config: TrainingConfig) -> list[list[Turn]]:
     """Return the prompts of the gate: some that are held out, or each as often as fills the number.
 
-    The seed says which; where it goes with the cycle, no candidate is chosen by another's questions.
+    Everyday ones make up for it while people's own are few. The seed says which; where it goes with
+    the cycle, no candidate is chosen by another's questions.
     """
-    found = [p.turns for p in heldout.prompts]
-    random.Random(config.seed).shuffle(found)  # noqa: S311 - no secret
+    chance = random.Random(config.seed)  # noqa: S311 - no secret
+    found = [p.turns for p in sides.heldout.prompts]
+    chance.shuffle(found)
+    different = {p.asked for p in sides.heldout.prompts}
+    found += _everyday(sides, config.gate_questions - len(different), chance)
     return [found[i % len(found)] for i in range(config.gate_prompts)]
+
+
+def _everyday(sides: Split, number: int, chance: random.Random) -> list[list[Turn]]:
+    """Return so many everyday questions, none that is practised, and none where people ask otherwise."""
+    asked = [p.turns[-1]["content"] for p in sides.train.prompts + sides.heldout.prompts]
+    if number <= 0 or not everyday.suits(asked):
+        return []
+    spare = [question for question in everyday.QUESTIONS if question not in asked]
+    return [[{"role": "user", "content": q}] for q in chance.sample(spare, min(number, len(spare)))]
