@@ -1,5 +1,6 @@
 """A small real engine for tests: says what it was told to say. Knows no model."""
 
+import math
 import threading
 import time
 from collections import deque
@@ -9,6 +10,8 @@ from pathlib import Path
 from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
 
 BASE_VERSION = "base"
+LOOK = 0.02
+"""Seconds between two looks at whether a reply may go on."""
 
 
 class ScriptedEngine:
@@ -19,8 +22,19 @@ class ScriptedEngine:
     """
 
     def __init__(
-        self, delay: float = 0.0, slots: int = 1_000, ahead: int = 0, *, adapts: bool = True
+        self,
+        delay: float = 0.0,
+        slots: int = 1_000,
+        ahead: int = 0,
+        *,
+        adapts: bool = True,
+        hold: Path | None = None,
     ) -> None:
+        """While there is a file at `hold`, no reply takes more steps than it says.
+
+        A step is a place in the queue or a word. So tests see what lasts only a moment, however
+        slow the machine.
+        """
         self.name = "scripted"
         self.base = "scripted-base"
         self.adapts = adapts
@@ -37,6 +51,7 @@ class ScriptedEngine:
         """Replies in flight."""
         self._slots = slots
         self._ahead = ahead  # who wait before each reply; one leaves with each `delay`
+        self._hold = hold
         self._version = BASE_VERSION
         self._script: deque[str | Exception | tuple[str, Exception]] = deque()
         self._lock = threading.Lock()
@@ -67,8 +82,8 @@ class ScriptedEngine:
                 raise planned
             text, error = planned if isinstance(planned, tuple) else (planned, None)
             yield reply
-            while reply.ahead:
-                time.sleep(self.delay)
+            for step in range(self._ahead):
+                yield from self._held(reply, step)
                 reply.ahead -= 1
                 yield reply
             yield from self._words(reply, text, sampling)
@@ -109,10 +124,24 @@ class ScriptedEngine:
                 reply.stop_reason = "length"
                 yield reply
                 return
-            if self.delay:
-                time.sleep(self.delay)
+            yield from self._held(reply, self._ahead + count)
             reply.text += f" {word}" if count else word
             reply.completion_tokens += 1
             reply.duration_ms = (time.monotonic() - begun) * 1000
             reply.first_token_ms = reply.first_token_ms or reply.duration_ms
             yield reply
+
+    def _held(self, reply: Reply, steps: int) -> Iterator[Reply]:
+        """Take the time of a step, and until it may be taken say nothing new, as who waits does."""
+        if self.delay:
+            time.sleep(self.delay)
+        while steps >= self._most():
+            time.sleep(LOOK)
+            yield reply
+
+    def _most(self) -> float:
+        """Return how many steps may be taken."""
+        try:
+            return int(self._hold.read_text()) if self._hold else math.inf
+        except FileNotFoundError:
+            return math.inf

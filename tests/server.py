@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http.client import HTTPResponse
 from pathlib import Path
 
@@ -34,6 +36,7 @@ class Server:
         self.home = Home.from_env({**env, "HITL_DATA_DIR": str(folder)})
         self.port = free_port()
         self._log = folder.parent / f"{folder.name}-{self.port}.log"
+        self._hold = self._log.with_suffix(".hold")
         ours = {
             "HITL_DATA_DIR": str(folder),
             "HITL_TRAINER": "off",
@@ -43,6 +46,7 @@ class Server:
             "GRADIO_ANALYTICS_ENABLED": "False",
             "HF_HUB_OFFLINE": "1",
             "OMP_NUM_THREADS": "1",
+            "SCRIPTED_HOLD": str(self._hold),
         }
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("HITL_", "GRADIO_"))}
         self._env = {**inherited, **ours, **env}
@@ -98,6 +102,21 @@ class Server:
             self._process.kill()
             self._process.wait(END_SECONDS)
             self._process = None
+
+    @contextmanager
+    def held(self, words: int) -> Iterator[None]:
+        """Keep the scripted engine from saying more than so many words, until the block ends."""
+        self.hold(words)
+        try:
+            yield
+        finally:
+            self._hold.unlink()
+
+    def hold(self, steps: int) -> None:
+        """Let no reply go further than so many places in the queue and words."""
+        new = self._hold.with_suffix(".new")
+        new.write_text(str(steps))
+        new.replace(self._hold)
 
     def database(self) -> Database:
         """Open the server's database beside it; close it afterwards."""

@@ -154,7 +154,7 @@ def ident(page: Page, answer: int = -1) -> str:
 
 def wait_for(page: Page, met: Callable[[], bool]) -> None:
     """Wait until something is so that the page can't show."""
-    for _ in range(100):
+    for _ in range(600):
         if met():
             return
         page.wait_for_timeout(50)

@@ -136,12 +136,11 @@ def test_a_draft_that_wins_tells_who_wrote_which_and_has_the_focus(page: Page) -
     expect(page.get_by_role("button", name="Compare with another draft")).to_be_focused()
 
 
-def test_a_rating_is_followed_to_its_cycle(page: Page, database: Database) -> None:
+def test_a_rating_is_followed_to_its_cycle(page: Page, server: Server, database: Database) -> None:
     ask(page, "follow me")
     answered(page)
     page.get_by_role("button", name="Good answer").click()
-    wait_for(page, lambda: page.get_by_text("Thanks.").is_visible())
-    page.wait_for_timeout(500)
+    wait_for(page, lambda: bool(stored(server, Feedback, ident(page))))
     page.get_by_role("button", name="What did my rating do?").click()
     told = page.get_by_role("group", name="What did my rating do?")
     expect(told).to_contain_text("it waits for the next one")

@@ -5,6 +5,7 @@ Pages end for real here. Playwright's never hide, so hiding is told to the page 
 
 import time
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -77,6 +78,14 @@ def kinds(server: Server, message: str) -> Counter[str]:
     return Counter(s.kind for s in stored(server, Signal, message) if s.kind != "dwell_ms")
 
 
+def left(server: Server, message: str, times: int = 1) -> None:
+    """Wait until it is stored that someone left, and a moment longer for what must not come."""
+    deadline = time.monotonic() + 30
+    while kinds(server, message)["leave"] < times and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+
+
 def dwell(server: Server, message: str) -> float:
     return sum(float(s.amount) for s in stored(server, Signal, message) if s.kind == "dwell_ms")
 
@@ -101,7 +110,7 @@ def test_dwell_is_the_time_that_was_looked_over_every_way_to_leave(
     reader.look(1.5)
     reader.page.close(run_before_unload=True)
     reader.turn_away()
-    time.sleep(0.5)
+    left(server, message, 3)
     found = dwell(server, message)
     assert found == pytest.approx(reader.looked_ms, rel=0.05)
 
@@ -150,7 +159,7 @@ def test_what_a_person_does_with_an_answer_is_noted_once(
     page.keyboard.press("Control+Enter")
     expect(page.locator(".bot-row .print")).to_contain_text("edited by you")
     page.close(run_before_unload=True)
-    time.sleep(0.5)
+    left(server, second)
     assert kinds(server, first) == Counter(copy=2, regenerate=1, reach=1)
     assert kinds(server, second) == Counter(leave=1, reach=1)
     assert [f.kind for f in stored(server, Feedback, second)] == ["rating", "edit"]
@@ -166,11 +175,12 @@ def test_what_a_person_writes_next_is_noted_once_and_on_the_answer_above(
 
     def send(text: str, **expected: int) -> None:
         count = page.locator(".bot-row").count() + 1
-        ask(page, text)
-        if text == LONG:
-            expect(page.locator(".bot-row .message").last).to_contain_text("word3")
-            page.locator("#box .stop-button").click()
-        answered(page, count)
+        with server.held(5) if text == LONG else nullcontext():
+            ask(page, text)
+            if text == LONG:
+                expect(page.locator(".bot-row .message").last).to_contain_text("word3")
+                page.locator("#box .stop-button").click()
+            answered(page, count)
         noted[ident(page)] = Counter({**expected, "reach": 1})
 
     send("why is the sky blue", follow_up=1, rephrase=1)
@@ -183,7 +193,7 @@ def test_what_a_person_writes_next_is_noted_once_and_on_the_answer_above(
     expect(page.locator("#box textarea")).to_have_value("no, that's wrong")
     send("no, that's so wrong", leave=1)
     page.close(run_before_unload=True)
-    time.sleep(0.5)
+    left(server, list(noted)[-1])
     assert {message: kinds(server, message) for message in noted} == noted
     (cut,) = [s for s in stored(server, Signal, stopped) if s.kind == "stop"]
     (row,) = stored(server, Message, stopped)
@@ -208,7 +218,7 @@ def test_reach_tells_how_much_of_an_answer_came_into_view(
         log.evaluate(f"l => l.scrollTo(0, {place} * 500)")
         page.wait_for_timeout(100)
     page.close(run_before_unload=True)
-    time.sleep(0.5)
+    left(server, message)
     end, everything = [s.amount for s in stored(server, Signal, message) if s.kind == "reach"]
     assert 0.1 < end < 0.6
     assert everything == 1.0
@@ -234,8 +244,9 @@ def test_an_answer_of_many_screens_is_looked_at_again_after_it_left_the_view(
     log.evaluate("l => l.scrollTo(0, l.scrollHeight)")
     reader.turn_away()
     page.wait_for_timeout(500)
+    last = ident(page)
     page.close(run_before_unload=True)
-    time.sleep(0.5)
+    left(server, last)
     assert dwell(server, message) == pytest.approx(reader.looked_ms, rel=0.05)
     assert kinds(server, message)["reach"] == 1
 
