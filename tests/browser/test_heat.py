@@ -17,7 +17,7 @@ from tests.tiny import keep_head
 pytestmark = pytest.mark.browser
 HOSTILE = "is <b>this</b> all right?"
 ANSWER = f"Echo: {HOSTILE}"
-PATIENCE = 120_000
+PATIENCE = 240_000
 """Milliseconds: the process imports torch at the lowest priority."""
 ALL_OF_IT = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 
