@@ -14,6 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 APP = (sys.executable, "app.py")
 HEALTH = "/healthz"
+ANSWERS = "hitl_chat.engines"
+"""In the command of a process that answers for the chat."""
 START_SECONDS = 180
 END_SECONDS = 60
 LOOK_EVERY = 0.05
@@ -31,13 +33,25 @@ class Running:
     pid: int
 
     def resident_mb(self) -> float | None:
-        """Return how much memory it holds right now; None where /proc doesn't tell."""
+        """Return how much memory it holds right now, with the process that answers for it if any.
+
+        None where /proc doesn't tell. The trainer isn't counted.
+        """
         try:
-            lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
+            begun = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
+            answers = [pid for pid in begun.split() if ANSWERS in _of(pid, "cmdline")]
+            return sum(_resident_mb(pid) for pid in (str(self.pid), *answers))
         except OSError:
             return None
-        held = [line.split() for line in lines if line.startswith("VmRSS:")]
-        return int(held[0][1]) / 1024 if held else None
+
+
+def _of(pid: str, name: str) -> str:
+    return Path(f"/proc/{pid}/{name}").read_text(encoding="utf-8")
+
+
+def _resident_mb(pid: str) -> float:
+    held = [line for line in _of(pid, "status").splitlines() if line.startswith("VmRSS:")]
+    return sum(int(line.split()[1]) for line in held) / 1024
 
 
 @contextmanager

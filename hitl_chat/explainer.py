@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hitl_chat import heat
-from hitl_chat.trainer import LOWEST, beside
+from hitl_chat.processes import beside
+from hitl_chat.trainer import LOWEST
 from storage.home import Home
 
 log = logging.getLogger(__name__)

@@ -11,12 +11,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+
+from hitl_chat.processes import beside
 
 log = logging.getLogger(__name__)
 
 COMMAND = (sys.executable, "-m", "training.worker", "--attached")
-ROOT = Path(__file__).resolve().parent.parent
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 STAND_BY = 2.0
@@ -27,12 +27,6 @@ LOWEST = 19
 """Priority of the trainer: chat comes first."""
 PATIENCE = 10.0
 """Seconds that a trainer gets to end by itself."""
-
-
-def beside(env: Mapping[str, str]) -> dict[str, str]:
-    """Return what a process of ours sees, which finds our modules wherever it runs."""
-    paths = [str(ROOT), *filter(None, [env.get("PYTHONPATH")])]
-    return {**env, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 class Trainer:

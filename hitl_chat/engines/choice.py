@@ -47,9 +47,13 @@ def choose(wanted: str, gguf: Path | None, *, cuda: bool, elsewhere: bool) -> tu
         return "transformers", "this machine has a CUDA device"
     if gguf is None:
         return "transformers", "the model has no GGUF file"
-    if importlib.util.find_spec("xllamacpp") is None:
+    if not _has_llamacpp():
         return "transformers", "xllamacpp isn't installed"
     return "llamacpp", "no CUDA device here, and the model has a GGUF file"
+
+
+def _has_llamacpp() -> bool:
+    return importlib.util.find_spec("xllamacpp") is not None
 
 
 def has_cuda() -> bool:
@@ -86,14 +90,14 @@ def _llamacpp(settings: Settings) -> Engine:
             f"Model '{settings.model}' has no GGUF file, which llamacpp needs. "
             "Set HITL_ENGINE to transformers, or HITL_MODEL to a folder that holds one."
         )
-    try:
-        from hitl_chat.engines.llamacpp import LlamaCppEngine  # noqa: PLC0415
-        from hitl_chat.engines.loaded import LoadFailed  # noqa: PLC0415
-    except ImportError as error:
+    if not _has_llamacpp():
         raise SettingsError(
-            f"HITL_ENGINE is llamacpp, but xllamacpp can't be imported ({error}). "
+            "HITL_ENGINE is llamacpp, but xllamacpp isn't installed. "
             "Run: pip install -r requirements.txt"
-        ) from error
+        )
+    from hitl_chat.engines.apart import LoadFailed  # noqa: PLC0415
+    from hitl_chat.engines.llamacpp import LlamaCppEngine  # noqa: PLC0415
+
     try:
         return LlamaCppEngine(settings.model, read(gguf), settings.max_new_tokens)
     except (GgufError, LoadFailed) as error:

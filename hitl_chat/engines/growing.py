@@ -10,10 +10,7 @@ log = logging.getLogger(__name__)
 
 
 class Growing(Unfinished):
-    """A reply, what is asked of llama.cpp for it, and what has come so far.
-
-    `hear` must not raise: xllamacpp swallows that, and goes on.
-    """
+    """A reply, what is asked of llama.cpp for it, and what has come so far."""
 
     def __init__(self, reply: Reply, prompt: list[int], sampling: Sampling) -> None:
         super().__init__(reply)
@@ -31,7 +28,6 @@ class Growing(Unfinished):
             # In this order, and no others: the same chances as the other engine gives.
             "samplers": ["temperature", "top_p"],
             "seed": self.reply.seed,
-            "stream": True,
             "cache_prompt": True,
             "timings_per_token": True,  # its count of tokens is the only one while text grows
             "return_progress": True,  # a reader who leaves while the prompt is read is heard then

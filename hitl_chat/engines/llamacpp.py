@@ -1,7 +1,7 @@
-"""Serving a GGUF on CPUs with llama.cpp, in this process. Knows no database and no person.
+"""Serving a GGUF on CPUs with llama.cpp. Knows no database and no person.
 
-Each version is a server object of its own, merged when it was published; it batches its replies
-and reuses the beginning of prompts. A swap loads the new one beside the old one, tries it, and
+Each version is a server of its own, merged when it was published; it batches its replies and reuses the
+beginning of prompts. They run in one process apart. A swap loads the new one beside the old one, tries it, and
 changes one reference; the old one is freed once its last reply has ended. Needs no torch.
 """
 
@@ -12,8 +12,9 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
+from hitl_chat.engines.apart import Apart, LoadFailed, Order, Room
 from hitl_chat.engines.growing import Growing
-from hitl_chat.engines.loaded import Loaded, LoadFailed, Room
+from hitl_chat.engines.loaded import Loaded
 from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
 from storage.models import BASE_VERSION
 from training.gguf import Gguf, GgufError
@@ -70,10 +71,15 @@ class LlamaCppEngine:
         short_keys = _key_width(gguf) % SHORT == 0
         self._room = Room(slots, min(wanted, known), threads, short_keys)
         self._limit = slots + waiting
+        self._apart = Apart()
         self._activating = threading.Lock()
         # Under `_lock`:
         self._lock = threading.Lock()
-        self._serving = self._load(BASE_VERSION, gguf.path)
+        try:
+            self._serving = self._load(BASE_VERSION, gguf.path)
+        except LoadFailed:
+            self._apart.close()
+            raise
         self._beside: Loaded | None = None
         self._growing: dict[Growing, None] = {}  # in the order in which they came
         self._draining: set[threading.Thread] = set()
@@ -165,6 +171,7 @@ class LlamaCppEngine:
                 loaded.close()
         for thread in list(self._draining):
             thread.join()
+        self._apart.close()
 
     def _prompt_room(self, sampling: Sampling) -> int:
         """Return how many prompt tokens fit beside the answer."""
@@ -184,7 +191,7 @@ class LlamaCppEngine:
 
     def _load(self, version: str, path: Path) -> Loaded:
         smoke = self._vocabulary.encode(SMOKE, add_special_tokens=False)
-        return Loaded(version, path, self._room, smoke)
+        return Loaded(version, Order(path, self._room), self._apart, smoke)
 
     def _verified(self, version: str, folder: Path) -> Path:
         """Return the folder's GGUF, once it is known to be whole and made from this base."""

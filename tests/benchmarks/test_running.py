@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from benchmarks.running import ROOT
+from benchmarks.running import ANSWERS, ROOT, Running
 
 SERVING = """
 import os, sys
@@ -33,3 +33,19 @@ def test_a_benchmark_that_is_terminated_leaves_no_server_behind() -> None:
         assert benchmark.wait(30) == 128 + signal.SIGTERM
     with pytest.raises(ProcessLookupError):
         os.kill(server, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what others hold")
+def test_memory_is_counted_with_the_process_that_answers_and_without_others() -> None:
+    wait = "import sys; print(flush=True); sys.stdin.read()"
+    begin = "import subprocess, sys; one = subprocess.Popen([sys.executable, '-c', sys.argv[1], sys.argv[2]]); one.wait()"
+    held = []
+    for name in (ANSWERS, "training.worker"):
+        with subprocess.Popen(
+            [sys.executable, "-c", begin, wait, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as app:
+            assert app.stdout
+            app.stdout.readline()
+            held.append(Running("", app.pid).resident_mb() or 0)
+            app.communicate()
+    assert held[0] > 1.5 * held[1] > 0

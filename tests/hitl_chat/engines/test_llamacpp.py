@@ -32,7 +32,7 @@ def probabilities(
 ) -> list[dict[str, Any]]:
     """Ask the server itself for the likeliest next tokens."""
     request |= {"prompt": prompt, "n_predict": 1}
-    answer = engine._serving._server.handle_completions(request)
+    answer = engine._serving._server.ask(request)
     (first,) = (answer["choices"][0]["logprobs"] or {}).get("content") or [{}]
     listed: list[dict[str, Any]] = first.get("top_logprobs") or first.get("top_probs") or []
     return listed

@@ -1,6 +1,4 @@
-import signal
-import socket
-import threading
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -8,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from hitl_chat.engines.apart import Apart, LoadFailed, Order, Room
 from hitl_chat.engines.growing import Growing
-from hitl_chat.engines.loaded import Loaded, LoadFailed, Room
+from hitl_chat.engines.loaded import Loaded
 from hitl_chat.engines.protocol import Reply, Sampling
 from training.gguf import read
 from training.merged import check, write
@@ -23,36 +22,24 @@ def enormous(shape: tuple[int, ...]) -> NDArray[np.float32]:
 
 
 @pytest.fixture
+def apart() -> Iterator[Apart]:
+    apart = Apart()
+    yield apart
+    apart.close()
+
+
+@pytest.fixture
 def path(tiny_model: Path) -> Path:
     return tiny_model / "tiny.gguf"
 
 
-def test_nobody_else_can_reach_it(path: Path) -> None:
-    loaded = Loaded("base", path, ROOM, SMOKE)
-    address = loaded._server.listening_address.removeprefix("unix://")
-    assert not Path(address).exists()
-    with socket.socket(socket.AF_UNIX) as door, pytest.raises(FileNotFoundError):
-        door.connect(address)
-    loaded.close()
-
-
-def test_the_processes_own_signals_stay(path: Path) -> None:
-    heard = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda *_: heard.set())
-    loaded = Loaded("base", path, ROOM, SMOKE)
-    signal.raise_signal(signal.SIGTERM)
-    assert heard.is_set()
-    loaded.close()
-    signal.signal(signal.SIGTERM, before)
-
-
-def test_a_file_that_llamacpp_refuses_is_named(tmp_path: Path) -> None:
+def test_a_file_that_llamacpp_refuses_is_not_loaded(apart: Apart, tmp_path: Path) -> None:
     (tmp_path / "junk.gguf").write_bytes(b"junk")
-    with pytest.raises(LoadFailed, match=r"llama\.cpp can't load junk\.gguf"):
-        Loaded("v1", tmp_path / "junk.gguf", ROOM, SMOKE)
+    with pytest.raises(LoadFailed):
+        Loaded("v1", Order(tmp_path / "junk.gguf", ROOM), apart, SMOKE)
 
 
-def test_a_file_whose_numbers_run_over_is_refused(path: Path, tmp_path: Path) -> None:
+def test_a_file_whose_numbers_run_over_is_refused(apart: Apart, path: Path, tmp_path: Path) -> None:
     base, wild = read(path), tmp_path / "wild.gguf"
     huge = {
         f"model.layers.{layer}.mlp.{name}_proj": partial(
@@ -64,13 +51,13 @@ def test_a_file_whose_numbers_run_over_is_refused(path: Path, tmp_path: Path) ->
     write(base, huge, wild)
     check(wild, base)  # each number is finite; only their products aren't
     with pytest.raises(LoadFailed, match="NaN, infinity or nothing"):
-        Loaded("v1", wild, ROOM, SMOKE)
+        Loaded("v1", Order(wild, ROOM), apart, SMOKE)
 
 
 def test_a_request_that_llamacpp_refuses_ends_as_an_error(
-    path: Path, caplog: pytest.LogCaptureFixture
+    apart: Apart, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loaded = Loaded("base", path, ROOM, SMOKE)
+    loaded = Loaded("base", Order(path, ROOM), apart, SMOKE)
     growing = Growing(Reply("base", 1), [5] * 600, Sampling())
     loaded.write(growing).result(10)
     loaded.close()
@@ -78,11 +65,31 @@ def test_a_request_that_llamacpp_refuses_ends_as_an_error(
     assert "exceeds the available context size" in caplog.text
 
 
-def test_a_reply_whose_reader_left_is_not_begun(path: Path) -> None:
-    loaded = Loaded("base", path, ROOM, SMOKE)
+def test_a_reply_whose_reader_left_is_not_begun(apart: Apart, path: Path) -> None:
+    loaded = Loaded("base", Order(path, ROOM), apart, SMOKE)
     growing = Growing(Reply("base", 1), SMOKE, Sampling())
     growing.end("stop")
     loaded.write(growing).result(10)
     loaded.close()
     assert (growing.reply.text, growing.reply.stop_reason) == ("", "stop")
     assert growing.reply.completion_tokens == 0
+
+
+def test_after_its_process_was_killed_the_next_reply_is_written_by_another(
+    apart: Apart, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    loaded = Loaded("base", Order(path, ROOM), apart, SMOKE)
+    before = loaded._server.process
+    growing = Growing(Reply("base", 1), SMOKE, Sampling(0, max_new_tokens=400))
+    done = loaded.write(growing)
+    while not growing.reply.text:
+        growing.news.wait()
+    before.kill()
+    done.result(10)
+    assert growing.reply.stop_reason == "error"
+    assert "An answer of version base broke off" in caplog.text
+    again = Growing(Reply("base", 1), SMOKE, Sampling(0, max_new_tokens=4))
+    loaded.write(again).result(30)
+    assert again.reply.stop_reason == "length"
+    assert loaded._server.process is not before
+    loaded.close()
