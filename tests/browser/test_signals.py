@@ -23,6 +23,7 @@ HIDE = """state => {
   Object.defineProperty(document, 'visibilityState', { get: () => state, configurable: true });
   document.dispatchEvent(new Event('visibilitychange'));
 }"""
+CAUGHT_UP = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 
 SCROLL_UP = """async (log, row) => {
   for (let inView = 50; inView < 2 * log.clientHeight; inView += 200) {
@@ -78,6 +79,12 @@ def kinds(server: Server, message: str) -> Counter[str]:
     return Counter(s.kind for s in stored(server, Signal, message) if s.kind != "dwell_ms")
 
 
+def close(page: Page) -> None:
+    """Close a tab that has caught up; a browser doesn't wait long for what others have to say."""
+    page.evaluate(CAUGHT_UP)
+    page.close(run_before_unload=True)
+
+
 def left(server: Server, message: str, times: int = 1) -> None:
     """Wait until it is stored that someone left, and a moment longer for what must not come."""
     deadline = time.monotonic() + 30
@@ -108,7 +115,7 @@ def test_dwell_is_the_time_that_was_looked_over_every_way_to_leave(
     reader.turn_away()
     reader.page.goto(server.url)
     reader.look(1.5)
-    reader.page.close(run_before_unload=True)
+    close(reader.page)
     reader.turn_away()
     left(server, message, 3)
     found = dwell(server, message)
@@ -129,7 +136,7 @@ def test_every_way_to_leave_tells_that_someone_left(
             page.goto("about:blank")
             page.goto(server.url)
         else:
-            page.close(run_before_unload=True)
+            close(page)
             page = context.new_page()
             page.goto(server.url)
         expect(page.locator(f".bot-row[data-message='{message}']")).to_be_visible()
@@ -158,7 +165,7 @@ def test_what_a_person_does_with_an_answer_is_noted_once(
     page.get_by_label("The answer you wanted").fill("because of the air")
     page.keyboard.press("Control+Enter")
     expect(page.locator(".bot-row .print")).to_contain_text("edited by you")
-    page.close(run_before_unload=True)
+    close(page)
     left(server, second)
     assert kinds(server, first) == Counter(copy=2, regenerate=1, reach=1)
     assert kinds(server, second) == Counter(leave=1, reach=1)
@@ -192,7 +199,7 @@ def test_what_a_person_writes_next_is_noted_once_and_on_the_answer_above(
     page.get_by_role("button", name="Undo").click()
     expect(page.locator("#box textarea")).to_have_value("no, that's wrong")
     send("no, that's so wrong", leave=1)
-    page.close(run_before_unload=True)
+    close(page)
     left(server, list(noted)[-1])
     assert {message: kinds(server, message) for message in noted} == noted
     (cut,) = [s for s in stored(server, Signal, stopped) if s.kind == "stop"]
@@ -217,7 +224,7 @@ def test_reach_tells_how_much_of_an_answer_came_into_view(
     for place in range(8):
         log.evaluate(f"l => l.scrollTo(0, {place} * 500)")
         page.wait_for_timeout(100)
-    page.close(run_before_unload=True)
+    close(page)
     left(server, message)
     end, everything = [s.amount for s in stored(server, Signal, message) if s.kind == "reach"]
     assert 0.1 < end < 0.6
@@ -245,7 +252,7 @@ def test_an_answer_of_many_screens_is_looked_at_again_after_it_left_the_view(
     reader.turn_away()
     page.wait_for_timeout(500)
     last = ident(page)
-    page.close(run_before_unload=True)
+    close(page)
     left(server, last)
     assert dwell(server, message) == pytest.approx(reader.looked_ms, rel=0.05)
     assert kinds(server, message)["reach"] == 1
@@ -264,7 +271,7 @@ def test_copying_from_one_answer_into_the_next_is_noted_for_both(
       getSelection().setBaseAndExtent(a.firstChild, 6, b.firstChild, 12);
     }""")
     page.keyboard.press("Control+C")
-    page.close(run_before_unload=True)
+    close(page)
     time.sleep(0.5)
     copied = {
         m: [s.amount for s in stored(server, Signal, m) if s.kind == "copy"] for m in (one, two)
