@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ PATIENCE = 10.0
 """Seconds that it gets to end by itself."""
 PATH = "/v1/completions"
 SOON = 1.0
+"""Seconds that a process may take to be over once its connections are."""
 OK = 200
 DONE = "[DONE]"
 PIECE = 65_536
@@ -79,7 +80,7 @@ class Server:
     """A GGUF that is loaded in a process."""
 
     address: str
-    key: str
+    key: str = field(repr=False)
     process: "subprocess.Popen[str]"
 
     @property
@@ -122,7 +123,7 @@ class Server:
                 yield door.getresponse()
             except (OSError, HTTPException) as error:
                 with suppress(subprocess.TimeoutExpired):
-                    self.process.wait(SOON)  # its connections end a moment before it has
+                    self.process.wait(SOON)
                 raise Gone(f"llama.cpp's process doesn't answer ({error!r})") from error
 
 
