@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hitl_chat.engines.apart import Apart
 from hitl_chat.engines.openai import OpenAiEngine
 from hitl_chat.settings import Endpoint
 from storage.home import Home
@@ -26,6 +27,14 @@ def adapters(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> dict
     folder = tmp_path_factory.mktemp("adapters")
     versions = [publish_adapter(tiny_model, folder, cycle) for cycle in (1, 2)]
     return {version: folder / version for version in versions}
+
+
+@pytest.fixture
+def apart() -> Iterator[Apart]:
+    """The process that has llama.cpp."""
+    apart = Apart()
+    yield apart
+    apart.close()
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,6 @@ ONE = {"prompt": [5], "n_predict": 1}
 @pytest.fixture
 def order(tiny_model: Path) -> Order:
     return Order(tiny_model / "tiny.gguf", Room(slots=2, context=512, threads=1))
-
-
-@pytest.fixture
-def apart() -> Iterator[Apart]:
-    apart = Apart()
-    yield apart
-    apart.close()
 
 
 @pytest.fixture

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -19,13 +18,6 @@ SMOKE = [43, 72]
 
 def enormous(shape: tuple[int, ...]) -> NDArray[np.float32]:
     return np.random.default_rng(0).normal(0, 1e6, shape).astype(np.float32)
-
-
-@pytest.fixture
-def apart() -> Iterator[Apart]:
-    apart = Apart()
-    yield apart
-    apart.close()
 
 
 @pytest.fixture
