@@ -1,8 +1,6 @@
-import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import pytest
 
 from hitl_chat.engines.apart import Apart, Gone, LoadFailed, Order, Room, Server, _door
 from hitl_chat.engines.unfinished import HALF
+from tests.hitl_chat.test_trainer import eventually, gone
 from tests.server import ROOT
 
 LONG = {"prompt": [5, 6, 7], "n_predict": 400, "ignore_eos": True}
@@ -42,14 +41,6 @@ def heard(server: Server, request: dict[str, Any]) -> list[dict[str, Any]]:
 
     server.stream(request, hear)
     return pieces
-
-
-def there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def folder(server: Server) -> Path:
@@ -151,7 +142,4 @@ def test_it_ends_with_the_chat_even_if_that_is_killed(order: Order) -> None:
         check=False,
     )
     assert killed.returncode == -signal.SIGKILL
-    deadline = time.monotonic() + 30
-    while there(int(killed.stdout)):
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    eventually(lambda: gone(int(killed.stdout)))

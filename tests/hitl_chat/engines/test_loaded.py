@@ -25,9 +25,9 @@ def path(tiny_model: Path) -> Path:
     return tiny_model / "tiny.gguf"
 
 
-def test_a_file_that_llamacpp_refuses_is_not_loaded(apart: Apart, tmp_path: Path) -> None:
+def test_a_file_that_llamacpp_refuses_is_named(apart: Apart, tmp_path: Path) -> None:
     (tmp_path / "junk.gguf").write_bytes(b"junk")
-    with pytest.raises(LoadFailed):
+    with pytest.raises(LoadFailed, match=r"llama\.cpp can't load junk\.gguf"):
         Loaded("v1", Order(tmp_path / "junk.gguf", ROOM), apart, SMOKE)
 
 
