@@ -14,14 +14,17 @@ SHORTEST = 0.1
 """Seconds between two updates while few people are being answered."""
 LONGEST = 0.25
 """Seconds between two updates however many there are."""
-FEW = 10
+FEW = 2
+"""Streams for each processor beyond which they slow each other down: updates take time from writing."""
 
 
 class Pace:
     """Shared by all streams of one server: the more there are, the longer each one waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, processors: int) -> None:
+        """`processors` is how many write answers and tell of them."""
         self._streams = 0
+        self._few = FEW * processors
         self._lock = threading.Lock()
 
     def thin(self, items: Iterator[T]) -> Iterator[T]:
@@ -57,4 +60,4 @@ class Pace:
         yield from held
 
     def _interval(self) -> float:
-        return min(LONGEST, SHORTEST * max(1.0, self._streams / FEW))
+        return min(LONGEST, SHORTEST * max(1.0, self._streams / self._few))

@@ -12,6 +12,7 @@ from hitl_chat.fileless import Fileless
 from hitl_chat.guard import Owner
 from hitl_chat.handlers import Handlers
 from hitl_chat.pacing import Pace
+from hitl_chat.processes import processors
 from hitl_chat.service import Service
 from hitl_chat.settings import Settings
 
@@ -35,7 +36,7 @@ BRIDGE = "window.hitl.connect(trigger); window.hitlStatus.look()"
 
 def build(service: Service, door: Door, owner: Owner, settings: Settings) -> gr.Blocks:
     """Return the page with its named endpoints; nothing runs yet."""
-    pace = Pace()
+    pace = Pace(processors())
     page = Fileless(title=TITLE, fill_height=True, delete_cache=(3600, 3600))
     with page:
         api.endpoints(service, door, owner, pace)  # first, so that no handler takes a promised name

@@ -19,6 +19,7 @@ import xllamacpp
 
 from hitl_chat.engines.apart import Order, Room
 from hitl_chat.memory import give_back
+from hitl_chat.processes import processors
 
 BATCH = 128
 """Prompt tokens between two steps: long prompts don't stall other people's text."""
@@ -79,7 +80,7 @@ def _parameters(path: Path, room: Room) -> xllamacpp.CommonParams:
     params.n_parallel = room.slots
     params.n_ctx = room.slots * room.context
     params.n_batch = BATCH
-    threads = room.threads or min(MOST_THREADS, _processors())
+    threads = room.threads or min(MOST_THREADS, processors())
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
     params.n_gpu_layers = 0
     params.cache_ram_mib = 0  # eight gigabytes unless told; the slots' own memory is enough
@@ -105,13 +106,6 @@ def _company_proof(params: xllamacpp.CommonParams) -> None:
     params.n_ubatch = PIECE
     params.cache_type_v = xllamacpp.ggml_type.GGML_TYPE_BF16
     params.no_extra_bufts = True
-
-
-def _processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 if __name__ == "__main__":

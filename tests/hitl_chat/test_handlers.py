@@ -53,7 +53,7 @@ def cut(database: Database, engine: ScriptedEngine, settings: Settings) -> Cut:
 @pytest.fixture
 def handlers(service: Service, settings: Settings) -> Handlers:
     door = Door(service, replace(settings, person_limit=1))
-    return Handlers(service, door, Pace(), "/signals")
+    return Handlers(service, door, Pace(processors=2), "/signals")
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ def test_reading_back_what_is_shown_costs_nothing(
 def test_a_question_that_is_stored_and_not_answered_is_not_put_back_into_the_box(
     service: Service, settings: Settings, me: Started, engine: ScriptedEngine, before: int
 ) -> None:
-    handlers = Handlers(service, Door(service, settings), Pace(), "/signals")
+    handlers = Handlers(service, Door(service, settings), Pace(processors=2), "/signals")
     for number in range(before):
         ask(service, me, f"question {number}")
     engine.enqueue(EngineBusy("Too many people."))
@@ -138,7 +138,7 @@ def test_a_question_that_is_stored_and_not_answered_is_not_put_back_into_the_box
 def test_a_question_in_memory_that_is_not_answered_comes_back_into_the_box(
     service: Service, settings: Settings, me: Started, engine: ScriptedEngine
 ) -> None:
-    handlers = Handlers(service, Door(service, settings), Pace(), "/signals")
+    handlers = Handlers(service, Door(service, settings), Pace(processors=2), "/signals")
     service.agree(me.rater, Agreed(store=False, train=False, publish=False))
     anew = service.start(me.token)
     engine.enqueue(EngineBusy("Too many people."))
@@ -162,7 +162,7 @@ def test_a_question_that_is_not_stored_comes_back_into_the_box(
 def test_what_people_are_told_is_in_the_log_too(
     service: Service, settings: Settings, me: Started, caplog: pytest.LogCaptureFixture
 ) -> None:
-    handlers = Handlers(service, Door(service, settings), Pace(), "/signals")
+    handlers = Handlers(service, Door(service, settings), Pace(processors=2), "/signals")
     caplog.set_level("INFO")
     with pytest.warns(UserWarning, match="the limit is"):
         list(handlers.send("Hi" * 50_000, here(me), None, HERE))
@@ -172,7 +172,7 @@ def test_what_people_are_told_is_in_the_log_too(
 def test_while_the_database_is_away_the_page_stays_as_it_is(
     cut: Cut, settings: Settings, me: Started
 ) -> None:
-    handlers = Handlers(cut, Door(cut, settings), Pace(), "/signals")
+    handlers = Handlers(cut, Door(cut, settings), Pace(processors=2), "/signals")
     cut.away = True
     with pytest.warns(UserWarning, match=WRONG):
         *_, (turns, box, *_) = handlers.send("Hi", here(me), None, HERE)
@@ -183,7 +183,7 @@ def test_while_the_database_is_away_the_page_stays_as_it_is(
 def test_a_database_that_goes_away_meanwhile_loses_nothing_that_was_typed(
     cut: Cut, settings: Settings, me: Started, engine: ScriptedEngine
 ) -> None:
-    handlers = Handlers(cut, Door(cut, settings), Pace(), "/signals")
+    handlers = Handlers(cut, Door(cut, settings), Pace(processors=2), "/signals")
     engine.enqueue(EngineBusy("Too many people."))
     events = handlers.send("Hi", here(me), None, HERE)
     next(events)
@@ -197,7 +197,7 @@ def test_a_database_that_goes_away_meanwhile_loses_nothing_that_was_typed(
 def test_after_an_answer_that_can_not_be_read_back_there_is_send_again(
     cut: Cut, settings: Settings, me: Started
 ) -> None:
-    handlers = Handlers(cut, Door(cut, settings), Pace(), "/signals")
+    handlers = Handlers(cut, Door(cut, settings), Pace(processors=2), "/signals")
     cut.away = True
     with pytest.warns(UserWarning, match=WRONG):
         turns, box = handlers.settle(here(me))

@@ -1,7 +1,9 @@
 import time
 from collections.abc import Iterator
 
-from hitl_chat.pacing import LONGEST, SHORTEST, Pace
+from hitl_chat.pacing import FEW, LONGEST, SHORTEST, Pace
+
+PROCESSORS = 2
 
 
 def ticking(count: int, seconds: float) -> Iterator[int]:
@@ -11,9 +13,9 @@ def ticking(count: int, seconds: float) -> Iterator[int]:
 
 
 def test_the_first_two_items_and_the_last_one_always_come() -> None:
-    assert list(Pace().thin(iter(range(1_000)))) == [0, 1, 999]
-    assert list(Pace().thin(iter([7]))) == [7]
-    assert list(Pace().thin(iter([]))) == []
+    assert list(Pace(PROCESSORS).thin(iter(range(1_000)))) == [0, 1, 999]
+    assert list(Pace(PROCESSORS).thin(iter([7]))) == [7]
+    assert list(Pace(PROCESSORS).thin(iter([]))) == []
 
 
 def test_first_words_come_at_once_after_items_that_say_nothing_new() -> None:
@@ -26,15 +28,26 @@ def test_first_words_come_at_once_after_items_that_say_nothing_new() -> None:
         yield "The sky"
         yield "The sky is"
 
-    assert list(Pace().thin(reply())) == ["", "", "", "", "The", "The sky is"]
+    assert list(Pace(PROCESSORS).thin(reply())) == ["", "", "", "", "The", "The sky is"]
 
 
 def test_updates_come_about_ten_times_a_second() -> None:
-    assert 4 <= len(list(Pace().thin(ticking(50, 0.01)))) <= 8
+    assert 4 <= len(list(Pace(PROCESSORS).thin(ticking(50, 0.01)))) <= 8
+
+
+def test_more_streams_than_processors_keep_up_with_come_more_slowly() -> None:
+    pace = Pace(PROCESSORS)
+    open_streams = [pace.thin(iter(range(9))) for _ in range(2 * FEW * PROCESSORS - 1)]
+    for stream in open_streams:
+        next(stream)
+    begun = time.monotonic()
+    updates = len(list(pace.thin(ticking(60, 0.01))))
+    always = 3  # the first two and the last one
+    assert updates <= (time.monotonic() - begun) / (2 * SHORTEST) + always
 
 
 def test_many_streams_slow_each_other_down_but_not_for_ever() -> None:
-    pace = Pace()
+    pace = Pace(PROCESSORS)
     open_streams = [pace.thin(iter(range(9))) for _ in range(40)]
     for stream in open_streams:
         next(stream)
@@ -54,7 +67,7 @@ def test_closing_closes_what_is_thinned() -> None:
         finally:
             closed.append(True)
 
-    stream = Pace().thin(source())
+    stream = Pace(PROCESSORS).thin(source())
     next(stream)
     stream.close()  # type: ignore[attr-defined]
     assert closed == [True]
