@@ -16,6 +16,8 @@ LONGEST = 0.25
 """Seconds between two updates however many there are."""
 FEW = 2
 """Streams for each processor beyond which they slow each other down: updates take time from writing."""
+MOST = 10
+"""And however many processors there are: one process, and one Python lock, tells all browsers."""
 
 
 class Pace:
@@ -24,7 +26,7 @@ class Pace:
     def __init__(self, processors: int) -> None:
         """`processors` is how many write answers and tell of them."""
         self._streams = 0
-        self._few = FEW * processors
+        self._few = min(MOST, FEW * processors)
         self._lock = threading.Lock()
 
     def thin(self, items: Iterator[T]) -> Iterator[T]:

@@ -1,6 +1,8 @@
 import time
 from collections.abc import Iterator
 
+import pytest
+
 from hitl_chat.pacing import FEW, LONGEST, SHORTEST, Pace
 
 PROCESSORS = 2
@@ -35,26 +37,21 @@ def test_updates_come_about_ten_times_a_second() -> None:
     assert 4 <= len(list(Pace(PROCESSORS).thin(ticking(50, 0.01)))) <= 8
 
 
-def test_more_streams_than_processors_keep_up_with_come_more_slowly() -> None:
-    pace = Pace(PROCESSORS)
-    open_streams = [pace.thin(iter(range(9))) for _ in range(2 * FEW * PROCESSORS - 1)]
+@pytest.mark.parametrize(
+    ("processors", "others", "interval"),
+    [(2, 2 * 2 * FEW - 1, 2 * SHORTEST), (2, 40, LONGEST), (64, 40, LONGEST)],
+)
+def test_many_streams_slow_each_other_down_but_not_for_ever(
+    processors: int, others: int, interval: float
+) -> None:
+    pace = Pace(processors)
+    open_streams = [pace.thin(iter(range(9))) for _ in range(others)]
     for stream in open_streams:
         next(stream)
     begun = time.monotonic()
     updates = len(list(pace.thin(ticking(60, 0.01))))
     always = 3  # the first two and the last one
-    assert updates <= (time.monotonic() - begun) / (2 * SHORTEST) + always
-
-
-def test_many_streams_slow_each_other_down_but_not_for_ever() -> None:
-    pace = Pace(PROCESSORS)
-    open_streams = [pace.thin(iter(range(9))) for _ in range(40)]
-    for stream in open_streams:
-        next(stream)
-    begun = time.monotonic()
-    updates = len(list(pace.thin(ticking(60, 0.01))))
-    always = 3  # the first two and the last one
-    assert updates <= (time.monotonic() - begun) / LONGEST + always
+    assert updates <= (time.monotonic() - begun) / interval + always
 
 
 def test_closing_closes_what_is_thinned() -> None:
