@@ -37,6 +37,9 @@ class TrainingConfig:
     train_after: int = number(16, 1, 100_000, "New feedback that makes a training due.")
     train_every: float = number(60, 0, 86_400, "Seconds between the end of one cycle and the next.")
     min_labels: int = number(12, 2, 100_000, "Labelled answers below which no head is fitted.")
+    min_of_rater: int = number(
+        1, 1, 1_000, "Opinions below which a rater's don't count; 1 counts everyone's."
+    )
     heldout_share: float = number(0.2, 0.05, 0.5, "Share of conversations kept for evaluation.")
 
     # The reward head

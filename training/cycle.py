@@ -17,9 +17,10 @@ from storage import cycles, feedback, privacy, retraction
 from storage.database import Database
 from storage.home import Home
 from storage.models import BASE_VERSION, Cycle
-from training import gate, heads, lessons, named, ppo, reward_head, targets
+from training import gate, heads, lessons, named, ppo, regulars, reward_head, targets
 from training.adapters import publish, sweep, verify
 from training.base import Base
+from training.calibration import CHANCE
 from training.config import TrainingConfig
 from training.contest import Contest, of_cycle
 from training.course import Course
@@ -130,7 +131,9 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
     torch.manual_seed(config.seed)
     report("targets", 0.0, "reading the feedback")
     with shop.database.read() as session:
-        found, noted = lessons.learnable(session, mark, feedback.last_signal(session))
+        found, noted = lessons.learnable(
+            session, mark, feedback.last_signal(session), config.min_of_rater
+        )
         served = versions.served(session)
     sides = split(found, config.heldout_share)
     lessons.check_enough(sides, config)
@@ -146,8 +149,8 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         head, metrics = fit(cache, train, heldout, config)
         done = Outcome(cycle, "refused", parent, counts, metrics)
         reward = Reward(shop.base, head, shop.function, config.reward_share)
-        if reward.hears_people and metrics["trusted"] and metrics["auc"] < 0.5:
-            reason = f"The reward head ranks unseen answers worse than chance (AUC {metrics['auc']:.2f})."
+        metrics["regulars"] = regulars.compare(cache, found, config)
+        if reward.hears_people and (reason := _misleading(metrics)):
             done = replace(done, verdict=gate.Verdict(False, [reason], {}).as_json())  # noqa: FBT003
             _close(shop, done)
             return done
@@ -171,6 +174,15 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
             return done
         done = replace(done, status="promoted")
         return _promote(shop, policy, done, (parent, served), report)
+
+
+def _misleading(metrics: dict[str, Any]) -> str | None:
+    """Return why nothing may be learnt from the head, if that is so."""
+    if reason := regulars.opposed(metrics["regulars"]):
+        return reason
+    if metrics["trusted"] and metrics["auc"] < CHANCE:
+        return f"The reward head ranks unseen answers worse than chance (AUC {metrics['auc']:.2f})."
+    return None
 
 
 def _keep(

@@ -1,13 +1,13 @@
 """From targets to a reward head with its figures. Knows no policy and no cycle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
 import torch
 
 from training import rankings, reward_head, slices
-from training.calibration import Foretold, calibrate
+from training.calibration import Calibration, Foretold, calibrate
 from training.config import TrainingConfig
 from training.feature_cache import FeatureCache, Item
 from training.hidden import UNITS
@@ -53,16 +53,24 @@ def fit(
 
 def _beside(rated: list[Rated], scores: list[float]) -> dict[str, Any]:
     """Return how scores stand beside likes: by their height, and by the kind of answer."""
-    liked = [one.target >= 0.5 for one in rated]
-    told = [
-        Foretold(score, score, like, one.place.conversation)
-        for one, score, like in zip(rated, scores, liked, strict=True)
-    ]
     scored = [
-        slices.Scored(one.turns[-1]["content"], one.answer.text, score, like)
-        for one, score, like in zip(rated, scores, liked, strict=True)
+        slices.Scored(one.turns[-1]["content"], one.answer.text, score, one.target >= 0.5)
+        for one, score in zip(rated, scores, strict=True)
     ]
-    return {"calibration": calibrate(told).as_json(), "slices": slices.compare(scored)}
+    told = held(rated, scores, attrgetter("conversation"))
+    return {"calibration": told.as_json(), "slices": slices.compare(scored)}
+
+
+def held(
+    rated: Sequence[Rated], scores: Sequence[float], unit: Callable[[Place], str]
+) -> Calibration:
+    """Hold scores against the ratings that they foretell; answers of one `unit` aren't independent."""
+    return calibrate(
+        [
+            Foretold(score, score, one.target >= 0.5, unit(one.place))
+            for one, score in zip(rated, scores, strict=True)
+        ]
+    )
 
 
 def units_of(config: TrainingConfig) -> int:

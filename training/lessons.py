@@ -20,17 +20,21 @@ from training.targets import Targets, TooLittle
 from training.wins import FEWEST
 
 
-def learnable(session: Session, mark: int, signal: int) -> tuple[Targets, dict[str, Any]]:
+def learnable(
+    session: Session, mark: int, signal: int, fewest: int = 1
+) -> tuple[Targets, dict[str, Any]]:
     """Return the targets of what was said up to `mark`, and the figures of what was done by then.
 
     What was done, up to a signal, has targets too once it is trusted. With both ids, which the
     journal keeps, the same comes out again later, unless the owner has excluded or restored some.
+    Raters who said less than the `fewest` aren't heard.
     """
     if not signal:
-        return targets.build(_frozen(transcripts.read_rated(session), mark, signal)), {}
+        said = _frozen(transcripts.read_rated(session), mark, signal)
+        return targets.build(said, fewest=fewest), {}
     told = implicit.learn(_frozen(transcripts.read_noted(session), mark, signal))
     read = transcripts.read_noted if told.labels else transcripts.read_rated
-    found = targets.build(_frozen(read(session), mark, signal), told.labels)
+    found = targets.build(_frozen(read(session), mark, signal), told.labels, fewest)
     return found, {"implicit": told.as_json() | {"signal": signal}}
 
 

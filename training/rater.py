@@ -10,24 +10,25 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import torch
 from sqlalchemy.orm import Session
+from torch import Tensor
 
 from storage import conversations, feedback
 from storage.database import Database
 from storage.home import Home
 from training import reward_head
 from training.base import load_base, quick_dtype
-from training.calibration import Calibration, Foretold, calibrate
 from training.config import TrainingConfig
 from training.explain import MENDABLE
 from training.feature_cache import FeatureCache
-from training.fitting import alike_among, items_of, labels_of, units_of
+from training.fitting import alike_among, held, items_of, labels_of, units_of
 from training.gguf import wanted
 from training.lessons import learnable
 from training.personal import adapt
@@ -59,30 +60,14 @@ def differ(cache: FeatureCache, theirs: Targets, others: Targets, config: Traini
     return {
         "ratings": len(theirs.said),
         "others": len(others.said),
-        "shared": _held(theirs, shared.mean(unseen[own.rows]).tolist()).as_json(),
-        "own": _held(theirs, personal.unseen_N[rows].tolist()).as_json(),
+        "shared": _held(theirs, shared.mean(unseen[own.rows])),
+        "own": _held(theirs, personal.unseen_N[rows]),
         "apart": {kind: worth for kind, worth in apart.items() if abs(worth) >= LEAST},
     }
 
 
-def _held(theirs: Targets, scores: list[float]) -> Calibration:
-    """Hold scores against the thumbs of one rater."""
-    return calibrate(
-        [
-            Foretold(score, score, one.target >= 0.5, one.place.question)
-            for one, score in zip(theirs.rated, scores, strict=True)
-        ]
-    )
-
-
-def part(found: Targets, theirs: Collection[str]) -> tuple[Targets, Targets]:
-    """Return what was said in some conversations, and all the rest."""
-    sides = Targets(), Targets()
-    for rated in found.rated:
-        sides[rated.place.conversation not in theirs].rated.append(rated)
-    for pair in found.pairs:
-        sides[pair.place.conversation not in theirs].pairs.append(pair)
-    return sides
+def _held(theirs: Targets, scores_N: Tensor) -> dict[str, Any]:
+    return held(theirs.rated, scores_N.tolist(), attrgetter("question")).as_json()
 
 
 def check(theirs: Targets, others: Targets, fewest: int) -> None:
@@ -107,7 +92,7 @@ def read(session: Session, rater: str) -> tuple[Targets, Targets]:
     if not known:
         raise TooLittle(f"There is no rater '{rater}' with a conversation.")
     found, _ = learnable(session, feedback.mark(session), feedback.last_signal(session))
-    return part(found, known)
+    return found.parted(lambda place: place.conversation in known)
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:

@@ -8,7 +8,7 @@ person's view.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -42,13 +42,14 @@ class TooLittle(Exception):
 
 @dataclass(frozen=True)
 class Place:
-    """Where an answer was given: its conversation, the question, and which run of `RUN` that is in."""
+    """Where an answer was given: its conversation, the question, which run of `RUN` that is in, to whom."""
 
     conversation: str
     question: str
     run: int = 0
     at: float = 0.0
     """When the answer was given, in seconds."""
+    rater: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ class Targets:
         """How many opinions there are; a pair counts as one."""
         return len(self.rated) + len(self.pairs)
 
+    @property
+    def weight(self) -> float:
+        """What all opinions weigh together."""
+        return sum(r.weight for r in self.rated) + sum(p.weight for p in self.pairs)
+
     def newest(self, number: int) -> "Targets":
         """Return the opinions of the newest answers, in order; what nobody spoke out gives way first."""
         opinions: list[Rated | Pair] = [*self.rated, *self.pairs]
@@ -111,6 +117,15 @@ class Targets:
             rated=[one for one in kept if isinstance(one, Rated)],
             pairs=[one for one in kept if isinstance(one, Pair)],
         )
+
+    def parted(self, inside: Callable[[Place], bool]) -> tuple["Targets", "Targets"]:
+        """Return the opinions of answers that were given inside, and all others."""
+        sides = Targets(), Targets()
+        for rated in self.rated:
+            sides[not inside(rated.place)].rated.append(rated)
+        for pair in self.pairs:
+            sides[not inside(pair.place)].pairs.append(pair)
+        return sides
 
     @property
     def places(self) -> list[Place]:
@@ -126,10 +141,13 @@ class Targets:
 NOTHING: Mapping[str, float] = {}
 
 
-def build(transcripts: Iterable[Transcript], implied: Mapping[str, float] = NOTHING) -> Targets:
+def build(
+    transcripts: Iterable[Transcript], implied: Mapping[str, float] = NOTHING, fewest: int = 1
+) -> Targets:
     """Turn what was said in some conversations into targets; the newest of each kind counts.
 
-    `implied` is what gestures say of answers by id, from -1 to 1. Its targets come first.
+    `implied` is what gestures say of answers by id, from -1 to 1. Its targets come first. What a
+    rater said counts from the `fewest` opinions on.
     """
     targets = Targets()
     quiet: list[Rated] = []
@@ -142,35 +160,46 @@ def build(transcripts: Iterable[Transcript], implied: Mapping[str, float] = NOTH
         targets.pairs.extend(pairs)
         targets.prompts.extend(_prompts(transcript, implied))
         raters.append((transcript.rater, len(rated), len(pairs)))
-    _share_out(targets, raters)
+    _share_out(targets, raters, fewest)
     targets.rated[:0] = quiet
     return targets
 
 
-def _share_out(targets: Targets, raters: Sequence[tuple[str, int, int]]) -> None:
-    """Cut floods down as `MOST_OF_ONE` says; `raters` gives, in order, whose opinions are whose.
+def _share_out(targets: Targets, raters: Sequence[tuple[str, int, int]], fewest: int) -> None:
+    """Let each rater's opinions weigh their share; `raters` gives, in order, whose opinions are whose.
 
-    Of two people nobody can tell which of them speaks for the others, so that takes three.
+    Those of raters with less than the `fewest` are left out.
     """
     said: Counter[str] = Counter()
     for rater, rated, pairs in raters:
         said[rater] += rated + pairs
-    counts = [count for count in said.values() if count]
-    if len(counts) < FEWEST_RATERS:
-        return
-    usual, total = MOST_OF_ONE * median(counts), sum(counts)
-    share = {
-        rater: min(1.0, max(usual, NO_FLOOD * (total - count)) / max(count, 1))
-        for rater, count in said.items()
-    }
-    of_rated = [share[rater] for rater, rated, _ in raters for _ in range(rated)]
-    of_pairs = [share[rater] for rater, _, pairs in raters for _ in range(pairs)]
+    share = _shares({rater: count for rater, count in said.items() if count >= fewest})
+    of_rated = [share.get(rater, 0.0) for rater, rated, _ in raters for _ in range(rated)]
+    of_pairs = [share.get(rater, 0.0) for rater, _, pairs in raters for _ in range(pairs)]
     targets.rated[:] = [
-        replace(r, weight=r.weight * part) for r, part in zip(targets.rated, of_rated, strict=True)
+        replace(r, weight=r.weight * part)
+        for r, part in zip(targets.rated, of_rated, strict=True)
+        if part
     ]
     targets.pairs[:] = [
-        replace(p, weight=p.weight * part) for p, part in zip(targets.pairs, of_pairs, strict=True)
+        replace(p, weight=p.weight * part)
+        for p, part in zip(targets.pairs, of_pairs, strict=True)
+        if part
     ]
+
+
+def _shares(said: Mapping[str, int]) -> dict[str, float]:
+    """Return what share of a rater's opinions counts, by how many there are: `MOST_OF_ONE`.
+
+    Of two people nobody can tell which of them speaks for the others, so that takes three.
+    """
+    if len(said) < FEWEST_RATERS:
+        return dict.fromkeys(said, 1.0)
+    usual, total = MOST_OF_ONE * median(said.values()), sum(said.values())
+    return {
+        rater: min(1.0, max(usual, NO_FLOOD * (total - count)) / count)
+        for rater, count in said.items()
+    }
 
 
 def lengths_liked(targets: Targets) -> tuple[float, float]:
@@ -197,7 +226,8 @@ def place(transcript: Transcript, answer: Message) -> Place:
     """Return where an answer was given."""
     before = transcript.asked_before(answer)
     at = answer.created_at.timestamp()
-    return Place(answer.conversation_id, answer.parent_id or answer.id, before // RUN, at)
+    question = answer.parent_id or answer.id
+    return Place(answer.conversation_id, question, before // RUN, at, transcript.rater)
 
 
 def given(message: Message) -> Answer:

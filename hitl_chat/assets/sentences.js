@@ -16,6 +16,7 @@
     'Answers are {x} as long; {low} to {high}.': '回答长度为 {x};{low} 至 {high}。', 'Distinct bigrams are {x}; at least {least}.': '不同的二元词组为 {x};至少 {least}。',
     'Repetition changed by {x}; at most {most}.': '重复变化 {x};最多 {most}。', 'Canary questions lost: none.': '没有丢失常识题。', 'Canary questions lost: {lost}.': '丢失的常识题:{lost}。',
     'The reward head ranks unseen answers worse than chance (AUC {auc}).': '奖励模型对没见过的回答的排序还不如随机(AUC {auc})。',
+    'Those who said less than {n} things like what the regulars dislike (AUC {auc}, at most {most}): exclude either in the review, or hear regulars alone, {setting}.': '发言少于 {n} 次的人喜欢常客不喜欢的(AUC {auc},最多 {most}):请在审阅中排除其中一方,或用 {setting} 只听常客的。',
     'One that scored higher was refused: {~why}': '一个得分更高的被拒绝:{why}', '{s} serves now, and the candidate was compared with {v}.': '现在由 {s} 服务,而候选版本是与 {v} 比较的。',
     'cycle {n}': '第 {n} 轮', 'cycle {n} {~status}': '第 {n} 轮{status}', 'cycle {n} promoted as {v}': '第 {n} 轮已上线,版本 {v}', 'cycle {n}. {~detail}': '第 {n} 轮:{detail}',
   };

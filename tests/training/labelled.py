@@ -1,11 +1,16 @@
 """Features drawn by chance, and what was said of them."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
+from training.feature_cache import FeatureCache, Item
 from training.form import FORMS
 from training.kinds import KINDS
+from training.prompts import Answer, Turn
 from training.ridge import Labels
+from training.targets import Place, Rated
 
 WIDTH = 7
 FEATURES = 2 * WIDTH + len(KINDS) + len(FORMS)
@@ -32,3 +37,21 @@ def drawn(number: int, seed: int = 0) -> tuple[Tensor, Tensor]:
     states, forms = drawn.split([2 * WIDTH, len(FORMS)], 1)
     features = torch.cat([states, torch.zeros(number, len(KINDS)), forms], 1)
     return features, (features[:, 0] > 0).float()
+
+
+class Drawn(FeatureCache):
+    """Features by the number that an answer is."""
+
+    def __init__(self, features: Tensor) -> None:
+        self._features = features
+
+    def features(self, items: Sequence[Item]) -> Tensor:
+        return self.glance(items)
+
+    def glance(self, items: Sequence[Item]) -> Tensor:
+        return self._features[[int(answer.text) for _, answer in items]]
+
+
+def rated(number: int, target: float, place: Place) -> Rated:
+    turns: list[Turn] = [{"role": "user", "content": "why?"}]
+    return Rated(turns, Answer(str(number)), target, 1.0, place, "rating")

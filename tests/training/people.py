@@ -11,8 +11,8 @@ from storage.models import BASE_VERSION, Conversation
 LETTERS = "abcdefghijklmnopqrstuvwxyz "
 
 
-def rate_answers(database: Database, number: int, *, seed: int = 0) -> None:
-    """Let one person ask `number` questions and rate each answer."""
+def rate_answers(database: Database, number: int, *, seed: int = 0, turned: bool = False) -> None:
+    """Let one person ask `number` questions and rate each answer, or give it the opposite."""
     chance = random.Random(seed)
     rater = database.write(lambda s: conversations.add_rater(s).id)
     for turn in range(number):
@@ -21,7 +21,7 @@ def rate_answers(database: Database, number: int, *, seed: int = 0) -> None:
         answer = ("aeiou" if liked else "xzqkw") + text[:3]
         # Ids are fixed, so that the split is the same in every run.
         conversation = f"{seed:02}-{turn:03}"
-        _rate_one(database, rater, conversation, answer, 1 if liked else -1)
+        _rate_one(database, rater, conversation, answer, 1 if liked != turned else -1)
 
 
 def _rate_one(database: Database, rater: str, name: str, answer: str, value: int) -> None:

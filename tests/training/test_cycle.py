@@ -165,6 +165,26 @@ def sentenced(policy: Policy, *verdicts: gate.Verdict) -> tuple[gate.Verdict, bo
     return cycle._verdict(contest, gate.Yardstick(none, none), course), course.take_best()
 
 
+def test_names_that_say_little_and_the_opposite_teach_nothing_until_the_owner_decides(
+    shop: Workshop,
+) -> None:
+    rate_answers(shop.database, 40)
+    for name in range(1, 16):
+        rate_answers(shop.database, 2, seed=name, turned=True)
+    outcome = run(shop, hear)
+    assert (outcome.status, outcome.ppo) == ("refused", None)
+    row = last(shop.database)
+    assert row.reward is not None
+    assert row.reward["regulars"]["likes"] == row.reward["regulars"]["dislikes"] == 15
+    assert row.verdict is not None
+    (reason,) = row.verdict["reasons"]
+    assert "hear regulars alone, HITL_MIN_OF_RATER=3" in reason
+    heard = run(replace(shop, config=replace(shop.config, min_of_rater=3)), hear)
+    assert heard.counts is not None
+    assert heard.counts["train"]["ratings"] + heard.counts["heldout"]["ratings"] == 40
+    assert heard.ppo is not None
+
+
 def test_where_the_best_candidate_strays_too_far_the_next_best_may_do(policy: Policy) -> None:
     strays = gate.Verdict(False, ["Distinct bigrams are 0.89x; at least 0.9."], {}, better=True)
     fine = gate.Verdict(True, ["Fine."], {}, better=True)

@@ -257,6 +257,19 @@ def test_those_who_come_back_aren_t_cut_because_many_rate_once() -> None:
     assert {r.weight for r in targets.rated if r.target == 1.0} == {1.0}
 
 
+def test_who_says_too_little_is_not_heard_and_changes_nobody_s_weight() -> None:
+    regulars = [chat for rater in "abc" for chat in ratings(rater, 4, 1)]
+    flood = ratings("flooder", 100, -1)
+    once = [chat for i in range(50) for chat in ratings(f"guest{i}-", 1, -1)]
+    edited = Chat("e", "editor")
+    edited.feed("edit", edited.answered("text"), text="better")  # two opinions: an answer, a pair
+    chats = [*once, *regulars, edited, *flood]
+    heard = build((chat.transcript() for chat in [*regulars, *flood]), fewest=3)
+    targets = build((chat.transcript() for chat in chats), fewest=3)
+    assert (targets.rated, targets.pairs) == (heard.rated, heard.pairs)
+    assert len(build((chat.transcript() for chat in chats), fewest=2).pairs) == 1
+
+
 def test_the_newest_opinions_are_kept_whatever_their_kind() -> None:
     chat = Chat()
     drafts = [chat.say(f"d{i}", chat.question(f"q{i}"), f"answer {i}") for i in range(4)]
