@@ -111,7 +111,9 @@ class TrainingConfig:
     missing_eos: float = number(0.1, 0.0, 10.0, "Taken off the score of an answer without an end.")
     grad_norm: float = number(1.0, 0.01, 100.0, "Gradient norm is clipped to this.")
     rated_epochs: int = number(1, 0, 100, "Passes over the rated answers before the first rollout.")
-    rated_rate: float = number(5e-4, 1e-7, 1e-1, "Learning rate of these passes (AdamW).")
+    rated_rate: float = number(
+        5e-4, 1e-7, 1e-1, "Learning rate of these passes (AdamW); less beyond four steps in all."
+    )
     rated_batch: int = number(8, 1, 1_024, "Rated answers in one gradient step.")
     rated_keep: int = number(512, 1, 100_000, "Newest rated answers that the update learns from.")
     rated_beta: float = number(0.1, 1e-3, 10.0, "Sharpness of the preference term on them.")

@@ -172,6 +172,7 @@ def _tilt(
         course.exam()
     if not course.promising:
         policy.restore(before)
+        course.dearness = 1.0  # what tilts cost says nothing of practice that begins without one
     return found
 
 

@@ -217,6 +217,7 @@ def test_a_tilt_that_never_keeps_its_bounds_is_given_up(
     found = ppo._tilt(policy, aim, rated(policy, tilting), tilting)
     assert len(found) == ppo.TRIES
     assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), before, strict=True))
+    assert aim.course.dearness == 1.0  # practice costs what it always does
 
 
 def test_a_tilt_no_better_than_what_serves_is_not_the_start(
