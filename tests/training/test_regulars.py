@@ -9,7 +9,6 @@ from training.targets import IMPLICIT, Place, Rated, Targets
 
 CONFIG = TrainingConfig()
 FEATURES, LIKED = drawn(200)
-REGULARS = 8
 
 
 def opinions(numbers: range, each: int, *, turned: bool = False) -> list[Rated]:
