@@ -33,7 +33,7 @@ def shop(database: Database, home: Home, tiny_model: Path, config: TrainingConfi
     lax = replace(
         config, gate_kl=100.0, gate_length_low=0.0, gate_length_high=100.0, gate_distinct=0.0,
         gate_repeat=1.0, gate_surprise=100.0, gate_prompts=24, lora_layers=2, updates=8, rollouts=16, kl_coef=0.0,
-        target_kl=10.0,
+        target_kl=10.0, rated_rate=1e-3,
     )  # fmt: skip
     return Workshop(database, home, load_base(str(tiny_model), home), lax)
 
