@@ -30,10 +30,10 @@ def compare(cache: FeatureCache, found: Targets, config: TrainingConfig) -> dict
 
     None where there are too few of either to tell, or too few of the others to matter.
     """
-    regular, passing = (side.newest(MOST) for side in _sides(found))
+    regular, passing = _sides(found)
     if passing.weight < OUTVOTES * regular.weight:
         return None
-    few, many = sorted((regular, passing), key=lambda side: side.labels)
+    few, many = (side.newest(MOST) for side in sorted((regular, passing), key=attrgetter("labels")))
     if few.labels < config.min_labels:
         return None
     items = items_of(many), items_of(few)

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from tests.training.labelled import Drawn, drawn, rated
+from training import regulars
 from training.config import TrainingConfig
 from training.regulars import COMES_BACK, compare, opposed
 from training.targets import IMPLICIT, Place, Rated, Targets
@@ -42,6 +43,15 @@ def test_people_who_come_back_and_like_the_opposite_are_not_told_of() -> None:
 
 
 def test_where_the_others_are_too_few_to_matter_nothing_is_compared() -> None:
+    passing = opinions(range(180, 200), 1, turned=True)
+    assert compare(Drawn(FEATURES), Targets([*opinions(range(60), 4), *passing]), CONFIG)
+    assert compare(Drawn(FEATURES), Targets([*opinions(range(120), 4), *passing]), CONFIG) is None
+
+
+def test_all_that_was_said_weighs_however_little_of_it_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(regulars, "MOST", 20)
     passing = opinions(range(180, 200), 1, turned=True)
     assert compare(Drawn(FEATURES), Targets([*opinions(range(60), 4), *passing]), CONFIG)
     assert compare(Drawn(FEATURES), Targets([*opinions(range(120), 4), *passing]), CONFIG) is None
