@@ -26,6 +26,9 @@ COMMAND = (sys.executable, "-m", "hitl_chat.engines.llama")
 PATIENCE = 10.0
 """Seconds that it gets to end by itself."""
 PATH = "/v1/completions"
+SLOT = "/slots/{slot}?action={action}"
+BEGINNING = {"filename": "beginning"}
+"""Where a slot's memory is kept, in a folder of its server alone."""
 SOON = 1.0
 """Seconds that a process may take to be over once its connections are."""
 OK = 200
@@ -88,15 +91,28 @@ class Server:
         """Whether its process has ended."""
         return self.process.poll() is not None
 
-    def ask(self, request: Message) -> Message:
+    def ask(self, request: Message, path: str = PATH) -> Message:
         """Return an answer that comes in one piece.
 
         Raises:
             Gone: nothing came.
         """
-        with self._asked(request) as response:
+        with self._asked(request, path) as response:
             answer: Message = json.load(response)
         return answer
+
+    def share(self, slots: int) -> list[Message]:
+        """Give the first `slots` what the very first has read, so that none reads it again.
+
+        Returns what llama.cpp says to it; a message with an "error" where it can't do that.
+
+        Raises:
+            Gone: nothing came.
+        """
+        orders = [(0, "save"), *((slot, "restore") for slot in range(1, slots))]
+        return [
+            self.ask(BEGINNING, SLOT.format(slot=slot, action=action)) for slot, action in orders
+        ]
 
     def stream(self, request: Message, hear: Callable[[Message], bool]) -> None:
         """Let `hear` have an answer's pieces until it returns true, which ends the work.
@@ -105,7 +121,7 @@ class Server:
             Gone: the answer broke off.
         """
         events = Events()
-        with self._asked({**request, "stream": True}) as response:
+        with self._asked({**request, "stream": True}, PATH) as response:
             if response.status != OK:
                 hear(json.load(response))
                 return
@@ -115,11 +131,11 @@ class Server:
                         return
 
     @contextmanager
-    def _asked(self, request: Message) -> Iterator[HTTPResponse]:
+    def _asked(self, request: Message, path: str) -> Iterator[HTTPResponse]:
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         with closing(_door(self.address)) as door:
             try:
-                door.request("POST", PATH, json.dumps(request), headers)
+                door.request("POST", path, json.dumps(request), headers)
                 yield door.getresponse()
             except (OSError, HTTPException) as error:
                 with suppress(subprocess.TimeoutExpired):

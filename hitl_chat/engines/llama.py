@@ -10,9 +10,8 @@ import os
 import signal
 import socket
 import sys
-import tempfile
-from itertools import count
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TextIO
 
 import xllamacpp
@@ -33,44 +32,49 @@ class Servers:
     """What is loaded, by address."""
 
     def __init__(self, folder: Path) -> None:
-        """Doors are put into `folder`."""
+        """Doors and the like are put into `folder`, which only this user can see."""
         self._folder = folder
-        self._servers: dict[str, xllamacpp.Server] = {}
-        self._doors = count()
+        self._servers: dict[str, tuple[xllamacpp.Server, TemporaryDirectory[str]]] = {}
 
     def obey(self, order: dict[str, Any]) -> dict[str, str]:
         """Do what an order says, and return the answer to it."""
         if "free" in order:
-            del self._servers[order["free"]]
+            server, own = self._servers.pop(order["free"])
+            del server
+            own.cleanup()
             give_back()
             return {}
+        own = TemporaryDirectory(dir=self._folder, prefix="")
         try:
-            server = self._start(Order.read(order), order["key"])
+            server = _started(Order.read(order), order["key"], Path(own.name))
         except RuntimeError as error:
+            own.cleanup()
             return {"failed": f"llama.cpp can't load {Path(order['path']).name}: {error}"}
-        self._servers[server.listening_address] = server
+        self._servers[server.listening_address] = server, own
         return {"address": server.listening_address}
-
-    def _start(self, order: Order, key: str) -> xllamacpp.Server:
-        """Start a server that only who knows the key can ask, at a door that only this user can see."""
-        params = _parameters(order.path, order.room)
-        params.api_keys = [key]
-        if hasattr(socket, "AF_UNIX"):
-            params.hostnames = [str(self._folder / f"{next(self._doors)}.sock")]
-        else:
-            params.hostnames, params.port = ["127.0.0.1"], 0
-        return xllamacpp.Server(params)
 
 
 def main(orders: TextIO, out: TextIO) -> None:
     """Obey until there are no more orders."""
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.SIG_IGN)
-    with tempfile.TemporaryDirectory(prefix="hitl-") as folder:
+    with TemporaryDirectory(prefix="hitl-") as folder:
         servers = Servers(Path(folder))
         for line in orders:
             out.write(json.dumps(servers.obey(json.loads(line))) + "\n")
             out.flush()
+
+
+def _started(order: Order, key: str, own: Path) -> xllamacpp.Server:
+    """Start a server that only who knows the key can ask, with its files in a folder of its own."""
+    params = _parameters(order.path, order.room)
+    params.api_keys = [key]
+    params.slot_save_path = f"{own}{os.sep}"
+    if hasattr(socket, "AF_UNIX"):
+        params.hostnames = [str(own / "door.sock")]
+    else:
+        params.hostnames, params.port = ["127.0.0.1"], 0
+    return xllamacpp.Server(params)
 
 
 def _parameters(path: Path, room: Room) -> xllamacpp.CommonParams:

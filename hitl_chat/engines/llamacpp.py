@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hitl_chat.engines.apart import Apart, LoadFailed, Order, Room
 from hitl_chat.engines.growing import Growing
-from hitl_chat.engines.loaded import Loaded
+from hitl_chat.engines.loaded import Loaded, Smoke
 from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Reply, Sampling, Turn
 from storage.models import BASE_VERSION
 from training.gguf import Gguf, GgufError
@@ -190,8 +190,11 @@ class LlamaCppEngine:
             raise AdapterRejected(f"Version {version} can't serve: {error}.") from error
 
     def _load(self, version: str, path: Path) -> Loaded:
-        smoke = self._vocabulary.encode(SMOKE, add_special_tokens=False)
-        return Loaded(version, Order(path, self._room), self._apart, smoke)
+        prompt = render(
+            self._vocabulary, [{"role": "user", "content": SMOKE}], self._room.context // 2
+        )
+        said, *_ = self._vocabulary.encode(SMOKE, add_special_tokens=False)
+        return Loaded(version, Order(path, self._room), self._apart, Smoke(prompt, said))
 
     def _verified(self, version: str, folder: Path) -> Path:
         """Return the folder's GGUF, once it is known to be whole and made from this base."""

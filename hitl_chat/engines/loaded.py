@@ -7,6 +7,7 @@ import logging
 import math
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from hitl_chat.engines.apart import Apart, Gone, LoadFailed, Order, Server
 from hitl_chat.engines.growing import Growing
@@ -18,11 +19,22 @@ SURE = 1_000.0
 """More than any logit; what isn't finite stays that."""
 
 
+@dataclass(frozen=True)
+class Smoke:
+    """What a version is tried on: a prompt, and the token that it is made to say.
+
+    The prompt begins as everybody's do, so that nobody waits for that beginning to be read.
+    """
+
+    prompt: list[int]
+    said: int
+
+
 class Loaded:
     """A GGUF that answers."""
 
-    def __init__(self, version: str, order: Order, apart: Apart, smoke: list[int]) -> None:
-        """Have it loaded `apart` and try it on the prompt `smoke`.
+    def __init__(self, version: str, order: Order, apart: Apart, smoke: Smoke) -> None:
+        """Have it loaded `apart` and tried.
 
         Raises:
             LoadFailed: it can't serve; nothing stays of it.
@@ -35,6 +47,7 @@ class Loaded:
         if not self._sane(smoke):
             apart.free(self._server)
             raise LoadFailed(f"{order.path.name} gives NaN, infinity or nothing")
+        self._share(order.room.slots)
         self._pool = ThreadPoolExecutor(order.room.slots, thread_name_prefix=f"llama {version}")
 
     def write(self, growing: Growing) -> "Future[None]":
@@ -63,14 +76,24 @@ class Loaded:
                 self._server = self._apart.load(self._order)
             return self._server
 
-    def _sane(self, prompt: list[int]) -> bool:
+    def _share(self, slots: int) -> None:
+        """Let every slot begin with the prompt that the first one was tried on."""
+        try:
+            told = self._server.share(slots)
+        except Gone as error:
+            raise LoadFailed(str(error)) from error
+        if refused := [one["error"] for one in told if "error" in one]:
+            log.warning("Version %s reads each prompt from its start: %s", self.version, refused[0])
+
+    def _sane(self, smoke: Smoke) -> bool:
         request = {
-            "prompt": prompt,
+            "prompt": smoke.prompt,
+            "id_slot": 0,
             "n_predict": SMOKE_TOKENS,
             "temperature": 0,
             "n_probs": 1,
             # Ends and half characters come without probabilities, so this token is all it says.
-            "logit_bias": [[prompt[0], SURE]],
+            "logit_bias": [[smoke.said, SURE]],
         }
         try:
             tokens = self._server.ask(request)["choices"][0]["logprobs"]["content"]

@@ -1,4 +1,5 @@
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from hitl_chat.engines.llamacpp import LlamaCppEngine, _key_width
+from hitl_chat.engines.llamacpp import SLOTS, LlamaCppEngine, _key_width
 from hitl_chat.engines.protocol import AdapterRejected, EngineBusy, Sampling
 from hitl_chat.engines.transformers import TransformersEngine
 from tests.hitl_chat.engines.asking import GREEDY, LONG, QUESTIONS, asked, last
@@ -72,6 +73,15 @@ def test_greedy_replies_are_those_of_the_other_engine(engine: LlamaCppEngine, ba
             theirs.completion_tokens,
         )
     other.close()
+
+
+def test_what_all_first_questions_begin_with_is_read_before_anybody_asks(
+    engine: LlamaCppEngine, gguf: Gguf
+) -> None:
+    first, other = (render(Vocabulary(gguf.values), asked(text), 400) for text in ("Why?", "Sing."))
+    shared = len(os.path.commonprefix([first, other]))
+    request = {"prompt": first, "n_predict": 1, "id_slot": SLOTS - 1}
+    assert 0 < shared <= engine._serving._server.ask(request)["timings"]["cache_n"]
 
 
 def test_an_adapter_chooses_what_peft_in_torch_chooses(

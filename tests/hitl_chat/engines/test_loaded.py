@@ -5,15 +5,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hitl_chat.engines.apart import Apart, LoadFailed, Order, Room
+from hitl_chat.engines.apart import BEGINNING, Apart, LoadFailed, Order, Room
 from hitl_chat.engines.growing import Growing
-from hitl_chat.engines.loaded import Loaded
+from hitl_chat.engines.loaded import Loaded, Smoke
 from hitl_chat.engines.protocol import Reply, Sampling
 from training.gguf import read
 from training.merged import check, write
 
 ROOM = Room(slots=2, context=512, threads=1)
-SMOKE = [43, 72]
+PROMPT = [43, 72, 79, 79, 82]
+SMOKE = Smoke(PROMPT, said=43)
 
 
 def enormous(shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -46,6 +47,25 @@ def test_a_file_whose_numbers_run_over_is_refused(apart: Apart, path: Path, tmp_
         Loaded("v1", Order(wild, ROOM), apart, SMOKE)
 
 
+def test_what_the_first_slot_was_tried_on_no_other_reads_again(apart: Apart, path: Path) -> None:
+    loaded = Loaded("base", Order(path, ROOM), apart, SMOKE)
+    for slot in range(ROOM.slots):
+        request = {"prompt": [*PROMPT[:-1], 5], "n_predict": 1, "id_slot": slot}
+        timings = loaded._server.ask(request)["timings"]
+        assert (timings["cache_n"], timings["prompt_n"]) == (len(PROMPT) - 1, 1)
+    loaded.close()
+
+
+def test_where_slots_cannot_be_kept_it_serves_all_the_same(
+    apart: Apart, path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(BEGINNING, "filename", "/no/name")  # which llama.cpp refuses
+    loaded = Loaded("base", Order(path, ROOM), apart, SMOKE)
+    assert "Version base reads each prompt from its start" in caplog.text
+    assert loaded._server.ask({"prompt": PROMPT, "n_predict": 1})["choices"]
+    loaded.close()
+
+
 def test_a_request_that_llamacpp_refuses_ends_as_an_error(
     apart: Apart, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -59,7 +79,7 @@ def test_a_request_that_llamacpp_refuses_ends_as_an_error(
 
 def test_a_reply_whose_reader_left_is_not_begun(apart: Apart, path: Path) -> None:
     loaded = Loaded("base", Order(path, ROOM), apart, SMOKE)
-    growing = Growing(Reply("base", 1), SMOKE, Sampling())
+    growing = Growing(Reply("base", 1), PROMPT, Sampling())
     growing.end("stop")
     loaded.write(growing).result(10)
     loaded.close()
@@ -72,7 +92,7 @@ def test_after_its_process_was_killed_the_next_reply_is_written_by_another(
 ) -> None:
     loaded = Loaded("base", Order(path, ROOM), apart, SMOKE)
     before = loaded._server.process
-    growing = Growing(Reply("base", 1), SMOKE, Sampling(0, max_new_tokens=400))
+    growing = Growing(Reply("base", 1), PROMPT, Sampling(0, max_new_tokens=400))
     done = loaded.write(growing)
     while not growing.reply.text:
         growing.news.wait()
@@ -80,7 +100,7 @@ def test_after_its_process_was_killed_the_next_reply_is_written_by_another(
     done.result(10)
     assert growing.reply.stop_reason == "error"
     assert "An answer of version base broke off" in caplog.text
-    again = Growing(Reply("base", 1), SMOKE, Sampling(0, max_new_tokens=4))
+    again = Growing(Reply("base", 1), PROMPT, Sampling(0, max_new_tokens=4))
     loaded.write(again).result(30)
     assert again.reply.stop_reason == "length"
     assert loaded._server.process is not before
