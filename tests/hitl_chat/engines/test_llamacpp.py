@@ -1,5 +1,4 @@
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -79,7 +78,8 @@ def test_what_all_first_questions_begin_with_is_read_before_anybody_asks(
     engine: LlamaCppEngine, gguf: Gguf
 ) -> None:
     first, other = (render(Vocabulary(gguf.values), asked(text), 400) for text in ("Why?", "Sing."))
-    shared = len(os.path.commonprefix([first, other]))
+    pairs = enumerate(zip(first, other, strict=False))
+    shared = next(place for place, (one, two) in pairs if one != two)
     request = {"prompt": first, "n_predict": 1, "id_slot": SLOTS - 1}
     assert 0 < shared <= engine._serving._server.ask(request)["timings"]["cache_n"]
 
