@@ -37,6 +37,9 @@ class TrainingConfig:
     train_after: int = number(16, 1, 100_000, "New feedback that makes a training due.")
     train_every: float = number(60, 0, 86_400, "Seconds between the end of one cycle and the next.")
     min_labels: int = number(12, 2, 100_000, "Labelled answers below which no head is fitted.")
+    max_chance: float = number(
+        0.2, 0.0, 1.0, "How often feedback dealt out by chance may fit as well; 1 learns from any."
+    )
     min_of_rater: int = number(
         1, 1, 1_000, "Opinions below which a rater's don't count; 1 counts everyone's."
     )

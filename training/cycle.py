@@ -150,7 +150,7 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         done = Outcome(cycle, "refused", parent, counts, metrics)
         reward = Reward(shop.base, head, shop.function, config.reward_share)
         metrics["regulars"] = regulars.compare(cache, found, config)
-        if reward.hears_people and (reason := _misleading(metrics)):
+        if reward.hears_people and (reason := _misleading(metrics, config)):
             done = replace(done, verdict=gate.Verdict(False, [reason], {}).as_json())  # noqa: FBT003
             _close(shop, done)
             return done
@@ -176,12 +176,17 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         return _promote(shop, policy, done, (parent, served), report)
 
 
-def _misleading(metrics: dict[str, Any]) -> str | None:
+def _misleading(metrics: dict[str, Any], config: TrainingConfig) -> str | None:
     """Return why nothing may be learnt from the head, if that is so."""
     if reason := regulars.opposed(metrics["regulars"]):
         return reason
     if metrics["trusted"] and metrics["auc"] < CHANCE:
         return f"The reward head ranks unseen answers worse than chance (AUC {metrics['auc']:.2f})."
+    if metrics["chance"] > config.max_chance:
+        return (
+            f"What people said may be chance: dealt out anew among the same answers it fits as well in "
+            f"{metrics['chance']:.0%} of all draws (at most {config.max_chance:.0%}). Rate more answers."
+        )
     return None
 
 

@@ -8,6 +8,7 @@ import torch
 
 from training import rankings, reward_head, slices
 from training.calibration import Calibration, Foretold, calibrate
+from training.chance import chance
 from training.config import TrainingConfig
 from training.feature_cache import FeatureCache, Item
 from training.hidden import UNITS
@@ -41,12 +42,14 @@ def fit(
     if heldout.labels:
         metrics |= rankings.evaluate(head.mean, unseen, kept_back)
         metrics |= _beside(heldout.rated, head.mean(unseen[kept_back.rows]).tolist())
-        head = reward_head.fit(features, labels.followed_by(kept_back), *terms)
+        labels = labels.followed_by(kept_back)
+        head = reward_head.fit(features, labels, *terms)
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
     metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
     metrics["leading"] = reward_head.leading(head.usual_FK)
-    doubts = reward_head.spread_by_words(head, features if heldout.labels else seen)
+    metrics["chance"] = chance(head, features, labels)
+    doubts = reward_head.spread_by_words(head, features)
     metrics["disputed"] = float(doubts.quantile(1 - DISPUTED))
     return head, metrics
 

@@ -32,13 +32,27 @@ JITTER = 1e-3
 def relevance(space: Space, labels: Labels) -> Tensor:
     """Return how loud each feature should speak, F: 1 but for the kinds of tokens."""
     gain_F = torch.ones(space.plain_NF.shape[1])
-    seen_NF, worth_N, doubt_N = _observed(space, labels)
-    if len(seen_NF):
-        kinds = layout(len(gain_F)).kinds
-        kinds_NC = seen_NF[:, kinds].clone()
-        seen_NF[:, kinds] = 0
-        gain_F[kinds] = _likeliest(kinds_NC, seen_NF @ seen_NF.T, worth_N, doubt_N).float()
+    gain_F[layout(len(gain_F)).kinds] = _fitted(space, labels)[0].float()
     return gain_F
+
+
+def evidence(space: Space, labels: Labels) -> float:
+    """Return how likely what was said is at these gains, in nats; 0 if nothing was.
+
+    To be held beside that of other labels with the same targets, weights and number of pairs.
+    """
+    return _fitted(space, labels)[1]
+
+
+def _fitted(space: Space, labels: Labels) -> tuple[Tensor, float]:
+    """Return the gains of the kinds of tokens, C, and the logarithm of their posterior."""
+    kinds = layout(space.plain_NF.shape[1]).kinds
+    seen_NF, worth_N, doubt_N = _observed(space, labels)
+    kinds_NC = seen_NF[:, kinds].clone()
+    if not len(seen_NF):
+        return torch.ones(kinds_NC.shape[1]), 0.0
+    seen_NF[:, kinds] = 0
+    return _likeliest(kinds_NC, seen_NF @ seen_NF.T, worth_N, doubt_N)
 
 
 def _observed(space: Space, labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,14 +73,18 @@ def _observed(space: Space, labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
     return seen_NF.double(), worth_N.double(), (1 / weights_N).double()
 
 
-def _likeliest(kinds_NC: Tensor, others_NN: Tensor, worth_N: Tensor, doubt_N: Tensor) -> Tensor:
-    """Return the gains C of the highest posterior; `others_NN` is what all else says of likeness."""
+def _likeliest(
+    kinds_NC: Tensor, others_NN: Tensor, worth_N: Tensor, doubt_N: Tensor
+) -> tuple[Tensor, float]:
+    """Return the gains C of the highest posterior, and its logarithm up to a constant.
+
+    `others_NN` is what all else says of likeness.
+    """
     logs = torch.zeros(kinds_NC.shape[1] + 2, dtype=torch.double, requires_grad=True)
     spreads = torch.tensor([SPREAD] * kinds_NC.shape[1] + [WIDE] * 2, dtype=torch.double)
     optimiser = torch.optim.LBFGS([logs], max_iter=STEPS, line_search_fn="strong_wolfe")
 
-    def closure() -> Tensor:
-        optimiser.zero_grad()
+    def unlikely() -> Tensor:
         gain_C, variance, noise = _meant(logs)
         alike_NN = variance * ((kinds_NC * gain_C.square()) @ kinds_NC.T + others_NN)
         root_NN = torch.linalg.cholesky(alike_NN + torch.diag(noise * doubt_N + JITTER))
@@ -74,11 +92,17 @@ def _likeliest(kinds_NC: Tensor, others_NN: Tensor, worth_N: Tensor, doubt_N: Te
         loss: Tensor = (
             fit / 2 + root_NN.diagonal().log().sum() + (logs / spreads).square().sum() / 2
         )
+        return loss
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        loss = unlikely()
         loss.backward()
         return loss
 
     optimiser.step(closure)
-    return _meant(logs.detach())[0]
+    with torch.no_grad():
+        return _meant(logs)[0], -float(unlikely())
 
 
 def _meant(logs: Tensor) -> tuple[Tensor, Tensor, Tensor]:

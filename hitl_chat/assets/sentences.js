@@ -17,6 +17,7 @@
     'Repetition changed by {x}; at most {most}.': '重复变化 {x};最多 {most}。', 'Canary questions lost: none.': '没有丢失常识题。', 'Canary questions lost: {lost}.': '丢失的常识题:{lost}。',
     'The reward head ranks unseen answers worse than chance (AUC {auc}).': '奖励模型对没见过的回答的排序还不如随机(AUC {auc})。',
     'Those who said less than {n} things like what the regulars dislike (AUC {auc}, at most {most}): exclude either in the review, or hear regulars alone, {setting}.': '发言少于 {n} 次的人喜欢常客不喜欢的(AUC {auc},最多 {most}):请在审阅中排除其中一方,或用 {setting} 只听常客的。',
+    'What people said may be chance: dealt out anew among the same answers it fits as well in {share} of all draws (at most {most}). Rate more answers.': '人们所说的可能只是偶然:随机重新分给同样的回答,有 {share} 的情况同样吻合(最多 {most})。请再评价一些回答。',
     'One that scored higher was refused: {~why}': '一个得分更高的被拒绝:{why}', '{s} serves now, and the candidate was compared with {v}.': '现在由 {s} 服务,而候选版本是与 {v} 比较的。',
     'cycle {n}': '第 {n} 轮', 'cycle {n} {~status}': '第 {n} 轮{status}', 'cycle {n} promoted as {v}': '第 {n} 轮已上线,版本 {v}', 'cycle {n}. {~detail}': '第 {n} 轮:{detail}',
   };

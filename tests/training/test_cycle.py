@@ -18,6 +18,7 @@ from tests.training.people import rate_answers
 from training import cycle, doubt, gate, heads
 from training.adapters import verify
 from training.base import load_base
+from training.chance import DEALS
 from training.config import TrainingConfig
 from training.contest import Contest
 from training.course import Course
@@ -183,6 +184,20 @@ def test_names_that_say_little_and_the_opposite_teach_nothing_until_the_owner_de
     assert heard.counts is not None
     assert heard.counts["train"]["ratings"] + heard.counts["heldout"]["ratings"] == 40
     assert heard.ppo is not None
+
+
+def test_feedback_that_may_be_chance_teaches_nothing(shop: Workshop) -> None:
+    rate_answers(shop.database, 60)
+    doubtful = replace(shop, config=replace(shop.config, max_chance=0.0))
+    outcome = run(doubtful, hear)
+    assert (outcome.status, outcome.ppo) == ("refused", None)
+    row = last(shop.database)
+    assert row.reward is not None
+    assert row.reward["chance"] == 1 / (1 + DEALS)  # the least that so many deals can show
+    assert row.verdict is not None
+    (reason,) = row.verdict["reasons"]
+    assert "in 5% of all draws (at most 0%). Rate more answers." in reason
+    assert run(shop, hear).ppo is not None
 
 
 def test_where_the_best_candidate_strays_too_far_the_next_best_may_do(policy: Policy) -> None:

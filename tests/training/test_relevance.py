@@ -67,7 +67,7 @@ def test_gains_are_those_of_the_highest_posterior(monkeypatch: pytest.MonkeyPatc
     worth = kinds[:, 0].sign() / 2
     doubt = torch.rand(12, generator=generator).double() + 0.5
     others = torch.eye(12).double() * 0.1
-    found = told._likeliest(kinds, others, worth, doubt)
+    found, likely = told._likeliest(kinds, others, worth, doubt)
 
     def posterior(gain: list[float], variance: float, noise: float) -> float:
         covariance = torch.zeros(12, 12).double()
@@ -89,6 +89,9 @@ def test_gains_are_those_of_the_highest_posterior(monkeypatch: pytest.MonkeyPatc
         ((v, n) for v in levels for n in levels), key=lambda one: posterior(found.tolist(), *one)
     )
     best = posterior(found.tolist(), variance, noise)
+    assert (
+        0 <= likely - (best + 12 / 2 * math.log(2 * math.pi)) < 0.2
+    )  # variance and noise are a grid's
     for place in range(2):
         for factor in (0.5, 2.0):
             other = found.tolist()
