@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from training.form import FORMS
-from training.relevance import evidence
+from training.relevance import enough, evidence
 from training.reward_head import RewardHead
 from training.ridge import Labels, space_of
 
@@ -25,6 +25,7 @@ DEALS = 19
 def chance(head: RewardHead, features_NF: Tensor, labels: Labels) -> float:
     """Return how often labels dealt out by chance are as likely as those that `head` was fitted to."""
     space = space_of(head.plain(features_NF), [form in head.wanted for form in FORMS])
+    labels = enough(labels)  # only then do all deals have the same targets
     said = evidence(space, labels)
     dealt = [evidence(space, _dealt(labels, seed)) for seed in range(DEALS)]
     return (1 + sum(one >= said for one in dealt)) / (1 + DEALS)

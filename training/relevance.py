@@ -8,6 +8,8 @@ Rasmussen and Williams 2006, section 5.1). Knows neither the penalty of a fit no
 Shapes: N ratings and pairs, F features, C kinds of tokens.
 """
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -55,21 +57,34 @@ def _fitted(space: Space, labels: Labels) -> tuple[Tensor, float]:
     return _likeliest(kinds_NC, seen_NF @ seen_NF.T, worth_N, doubt_N)
 
 
+def enough(labels: Labels) -> Labels:
+    """Return as many of the ratings and pairs as are looked at."""
+    number = len(labels.rows)
+    some = torch.randperm(number + len(labels.pairs), generator=torch.Generator().manual_seed(0))
+    some = some[:MANY]
+    rated, pairs = some[some < number], some[some >= number] - number
+    return replace(
+        labels,
+        targets=labels.targets[rated],
+        weights=labels.weights[rated],
+        rows=labels.rows[rated],
+        pairs=labels.pairs[pairs],
+        pair_weights=labels.pair_weights[pairs],
+    )
+
+
 def _observed(space: Space, labels: Labels) -> tuple[Tensor, Tensor, Tensor]:
     """Return the features NF of what was said, how good it is N, and how little that counts N.
 
     A pair is the difference of its two, which is liked.
     """
-    number = len(labels.rows)
-    some = torch.randperm(number + len(labels.pairs), generator=torch.Generator().manual_seed(0))
-    some = some[:MANY]
-    rated, pairs = some[some < number], some[some >= number] - number
-    weights_N = torch.cat([labels.weights[rated], labels.pair_weights[pairs]]).clamp_min(TINY)
-    targets = labels.targets[rated].to(weights_N)
-    usual = (targets * labels.weights[rated]).sum() / labels.weights[rated].sum().clamp_min(TINY)
-    chosen, rejected = (space.cleared(labels.pairs[pairs, side]) for side in (0, 1))
-    seen_NF = torch.cat([space.cleared(labels.rows[rated]), chosen - rejected]) * space.gain_F
-    worth_N = torch.cat([targets - usual, torch.full((len(pairs),), 0.5)])
+    some = enough(labels)
+    weights_N = torch.cat([some.weights, some.pair_weights]).clamp_min(TINY)
+    targets = some.targets.to(weights_N)
+    usual = (targets * some.weights).sum() / some.weights.sum().clamp_min(TINY)
+    chosen, rejected = (space.cleared(some.pairs[:, side]) for side in (0, 1))
+    seen_NF = torch.cat([space.cleared(some.rows), chosen - rejected]) * space.gain_F
+    worth_N = torch.cat([targets - usual, torch.full((len(some.pairs),), 0.5)])
     return seen_NF.double(), worth_N.double(), (1 / weights_N).double()
 
 

@@ -1,14 +1,15 @@
 from dataclasses import replace
 from statistics import mean
 
+import pytest
 import torch
 
 from tests.training.labelled import FEATURES, drawn, labels
-from training import reward_head
+from training import relevance, reward_head
 from training.chance import DEALS, chance
 from training.kinds import KINDS
 from training.layout import layout
-from training.ridge import Labels
+from training.ridge import Labels, Space
 
 AT = layout(FEATURES).kinds
 LEAST = 1 / (1 + DEALS)
@@ -44,6 +45,24 @@ def test_pairs_that_go_with_the_answers_are_neither() -> None:
     assert told(features, labels(torch.zeros(0), turned)) > 4 * LEAST
 
 
+def test_of_many_ratings_each_deal_has_the_same_ones_with_their_weights(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relevance, "MANY", 20)
+    asked: list[list[tuple[float, float]]] = []
+
+    def spy(space: Space, labels: Labels) -> float:
+        _, worth, doubt = relevance._observed(space, labels)
+        asked.append(sorted(zip(worth.tolist(), doubt.tolist(), strict=True)))
+        return 0.0
+
+    monkeypatch.setattr("training.chance.evidence", spy)
+    said = replace(labels(by_coin(0, 64)), weights=torch.arange(1.0, 65.0))
+    assert told(answers(64), said) == 1
+    assert asked == [asked[0]] * (1 + DEALS)
+    assert len(asked[0]) == 20
+
+
 def test_what_coins_say_is_matched_as_often_as_not() -> None:
     features = answers(32)
     shares = [told(features, labels(by_coin(seed))) for seed in range(6)]
@@ -54,11 +73,3 @@ def test_what_coins_say_is_matched_as_often_as_not() -> None:
 def test_ratings_that_all_say_the_same_tell_nothing() -> None:
     features = answers(32)
     assert told(features, labels(torch.ones(32))) == 1
-
-
-def test_what_counts_for_little_hides_no_taste() -> None:
-    features = answers(128)
-    kind = (features[:, AT.start + 5] > 0).float()
-    said = labels(torch.where(torch.arange(128) < 64, kind, by_coin(0, 128)))
-    weighed = replace(said, weights=torch.where(torch.arange(128) < 64, 1.0, 1e-3))
-    assert told(features, weighed) == LEAST
