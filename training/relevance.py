@@ -8,8 +8,6 @@ Rasmussen and Williams 2006, section 5.1). Knows neither the penalty of a fit no
 Shapes: N ratings and pairs, F features, C kinds of tokens.
 """
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -62,15 +60,7 @@ def enough(labels: Labels) -> Labels:
     number = len(labels.rows)
     some = torch.randperm(number + len(labels.pairs), generator=torch.Generator().manual_seed(0))
     some = some[:MANY]
-    rated, pairs = some[some < number], some[some >= number] - number
-    return replace(
-        labels,
-        targets=labels.targets[rated],
-        weights=labels.weights[rated],
-        rows=labels.rows[rated],
-        pairs=labels.pairs[pairs],
-        pair_weights=labels.pair_weights[pairs],
-    )
+    return labels.only(some[some < number], some[some >= number] - number)
 
 
 def _observed(space: Space, labels: Labels) -> tuple[Tensor, Tensor, Tensor]:

@@ -40,12 +40,15 @@ class Labels:
 
     def within(self, some_N: Tensor) -> "Labels":
         """Return what was said of some of the feature rows alone, which keep their numbers."""
-        rows, pairs = some_N[self.rows], some_N[self.pairs].all(1)
+        return self.only(some_N[self.rows], some_N[self.pairs].all(1))
+
+    def only(self, rated: Tensor, pairs: Tensor) -> "Labels":
+        """Return some of the ratings and some of the pairs, by their places or by masks."""
         return replace(
             self,
-            targets=self.targets[rows],
-            weights=self.weights[rows],
-            rows=self.rows[rows],
+            targets=self.targets[rated],
+            weights=self.weights[rated],
+            rows=self.rows[rated],
             pairs=self.pairs[pairs],
             pair_weights=self.pair_weights[pairs],
         )
