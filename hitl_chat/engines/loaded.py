@@ -81,6 +81,7 @@ class Loaded:
         try:
             told = self._server.share(slots)
         except Gone as error:
+            self._apart.free(self._server)
             raise LoadFailed(str(error)) from error
         if refused := [one["error"] for one in told if "error" in one]:
             log.warning("Version %s reads each prompt from its start: %s", self.version, refused[0])

@@ -1,11 +1,13 @@
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from hitl_chat.engines.apart import BEGINNING, Apart, LoadFailed, Order, Room
+from hitl_chat.engines.apart import BEGINNING, Apart, Gone, LoadFailed, Message, Order, Room, Server
 from hitl_chat.engines.growing import Growing
 from hitl_chat.engines.loaded import Loaded, Smoke
 from hitl_chat.engines.protocol import Reply, Sampling
@@ -13,8 +15,21 @@ from training.gguf import read
 from training.merged import check, write
 
 ROOM = Room(slots=2, context=512, threads=1)
-PROMPT = [43, 72, 79, 79, 82]
+PROMPT = [43, 72]
 SMOKE = Smoke(PROMPT, said=43)
+
+
+class Fatal(Growing):
+    """A reply without an end, whose first piece brings down what writes it."""
+
+    kill: Callable[[], None]
+
+    def request(self) -> dict[str, Any]:
+        return super().request() | {"ignore_eos": True}
+
+    def hear(self, message: dict[str, Any]) -> bool:
+        self.kill()
+        return super().hear(message)
 
 
 def enormous(shape: tuple[int, ...]) -> NDArray[np.float32]:
@@ -66,6 +81,23 @@ def test_where_slots_cannot_be_kept_it_serves_all_the_same(
     loaded.close()
 
 
+def test_what_breaks_off_while_slots_are_shared_leaves_nothing(
+    apart: Apart, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left: list[Server] = []
+
+    def break_off(server: Server, slots: int) -> list[Message]:
+        left.append(server)
+        raise Gone(f"no answer for {slots} slots")
+
+    monkeypatch.setattr(Server, "share", break_off)
+    with pytest.raises(LoadFailed, match="no answer for 2 slots"):
+        Loaded("base", Order(path, ROOM), apart, SMOKE)
+    with pytest.raises(Gone):
+        left[0].ask({"prompt": PROMPT, "n_predict": 1})
+    assert not left[0].gone  # the process serves the other versions on
+
+
 def test_a_request_that_llamacpp_refuses_ends_as_an_error(
     apart: Apart, path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -92,12 +124,9 @@ def test_after_its_process_was_killed_the_next_reply_is_written_by_another(
 ) -> None:
     loaded = Loaded("base", Order(path, ROOM), apart, SMOKE)
     before = loaded._server.process
-    growing = Growing(Reply("base", 1), PROMPT, Sampling(0, max_new_tokens=400))
-    done = loaded.write(growing)
-    while not growing.reply.text:
-        growing.news.wait()
-    before.kill()
-    done.result(10)
+    growing = Fatal(Reply("base", 1), PROMPT, Sampling(0, max_new_tokens=500))
+    growing.kill = before.kill
+    loaded.write(growing).result(10)
     assert growing.reply.stop_reason == "error"
     assert "An answer of version base broke off" in caplog.text
     again = Growing(Reply("base", 1), PROMPT, Sampling(0, max_new_tokens=4))
