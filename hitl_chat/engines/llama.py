@@ -12,7 +12,7 @@ import socket
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import xllamacpp
 
@@ -54,8 +54,12 @@ class Servers:
         return {"address": server.listening_address}
 
 
-def main(orders: TextIO, out: TextIO) -> None:
-    """Obey until there are no more orders."""
+def serve(orders: TextIO, out: TextIO) -> NoReturn:
+    """Obey until there are no more orders, and end the process.
+
+    Without a word to what is loaded: it has nothing to save, llama.cpp frees a model slowly, and
+    waits forever for a server that is freed before its thread has begun to work.
+    """
     for ending in (signal.SIGINT, signal.SIGTERM):
         signal.signal(ending, signal.SIG_IGN)
     with TemporaryDirectory(prefix="hitl-") as folder:
@@ -63,6 +67,7 @@ def main(orders: TextIO, out: TextIO) -> None:
         for line in orders:
             out.write(json.dumps(servers.obey(json.loads(line))) + "\n")
             out.flush()
+    os._exit(0)
 
 
 def _started(order: Order, key: str, own: Path) -> xllamacpp.Server:
@@ -115,5 +120,4 @@ def _company_proof(params: xllamacpp.CommonParams) -> None:
 if __name__ == "__main__":
     told = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what llama.cpp prints isn't an answer
-    main(sys.stdin, told)
-    os._exit(0)  # it has nothing to save, and frees a model slowly; one that never worked hangs
+    serve(sys.stdin, told)

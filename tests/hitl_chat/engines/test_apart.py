@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -146,3 +147,22 @@ def test_it_ends_with_the_chat_even_if_that_is_killed(order: Order) -> None:
     )
     assert killed.returncode == -signal.SIGKILL
     eventually(lambda: gone(int(killed.stdout)))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a process on one processor")
+@pytest.mark.parametrize("_attempt", range(4))
+def test_it_ends_even_if_what_it_loaded_had_no_time_to_begin(order: Order, _attempt: int) -> None:
+    code = (  # on one processor the main thread is through before a server's thread has its turn
+        "import os, runpy; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))});"
+        "runpy.run_module('hitl_chat.engines.llama', run_name='__main__')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        input=json.dumps({**order.written(), "key": "k"}) + "\n",
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    assert "address" in json.loads(ended.stdout)
