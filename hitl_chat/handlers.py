@@ -70,7 +70,12 @@ class Handlers:
     def send(
         self, text: str, who: Who, profile: gr.OAuthProfile | None, request: gr.Request
     ) -> Iterator[tuple[Any, Any, Any, Any]]:
-        """A question was sent: show it at once, then its answer as it grows."""
+        """A question was sent: show it at once, then its answer as it grows.
+
+        Each update stands if the next one takes its place. Gradio's page changes an update that
+        waits to be shown into the next one, where both are dictionaries (skipping is one), and
+        what the first alone said is lost: so texts and lists come first, and the rest is said again.
+        """
         skip = gr.skip()
         if not text.strip():
             yield skip, skip, skip, skip
@@ -85,11 +90,12 @@ class Handlers:
             self._door.spend(visitor.rater, request, ANSWER)
             visitor = self._visitors.placed(visitor)
             asked = [*turns, {"role": "user", "content": text, "metadata": _metadata("", {})}]
-            busy = gr.Textbox(value="", submit_btn=False, stop_btn=True)
-            yield [*asked, _pending()], busy, visitor.kept(), self._keys(visitor)
+            keys = self._keys(visitor)
+            yield [*asked, _pending()], "", [visitor.kept()], keys
+            yield [*asked, _pending()], _busy(), skip, keys
             drafts = self._service.ask(visitor.rater, visitor.conversation, text)
             for draft in self._pace.thin(drafts):
-                yield [*asked, _growing(draft)], skip, skip, skip
+                yield [*asked, _growing(draft)], _busy(), skip, keys
         except Exception as error:  # noqa: BLE001 - whatever it is, what was typed comes back
             _warn("Not answered", error)
             now = self._stored(visitor)
@@ -106,9 +112,9 @@ class Handlers:
             visitor = self._visitors.sending(who, request, None)
             self._door.spend(visitor.rater, request, ANSWER)
             before = _up_to_question(self._turns(visitor.rater, visitor.conversation), message)
-            yield [*before, _pending()], gr.Textbox(submit_btn=False, stop_btn=True)
+            yield [*before, _pending()], _busy()
             for draft in self._pace.thin(self._service.regenerate(visitor.rater, message)):
-                yield [*before, _growing(draft)], gr.skip()
+                yield [*before, _growing(draft)], _busy()
         except Exception as error:  # noqa: BLE001 - the page goes back to what is stored
             _warn("Not answered", error)
 
@@ -241,6 +247,11 @@ def _growing(draft: Draft) -> dict[str, Any]:
 
 def _pending() -> dict[str, Any]:
     return {"role": "assistant", "content": "", "metadata": _metadata("", WRITING)}
+
+
+def _busy() -> gr.Textbox:
+    """Return the box while an answer is written."""
+    return gr.Textbox(submit_btn=False, stop_btn=True)
 
 
 def _newest(turns: Turns) -> str:

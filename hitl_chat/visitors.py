@@ -12,9 +12,10 @@ import gradio as gr
 from hitl_chat.door import Door
 from hitl_chat.service import BadToken, Service
 
-Who = dict[str, Any] | None
+Who = dict[str, Any] | list[Any] | None
 """What the browser keeps: the rater's token and the open conversation; signed in, also the same of
-before as `aside`. It may be anything: the browser is the visitor's."""
+before as `aside`. A stream of updates puts it in a list, see `handlers.Handlers.send`. It may be
+anything: the browser is the visitor's."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,9 @@ class Visitor:
     conversation: str
     aside: Who = None
 
-    def kept(self) -> Who:
+    def kept(self) -> dict[str, Any]:
         """Return what the browser shall keep."""
-        kept = {"token": self.token, "conversation": self.conversation}
+        kept: dict[str, Any] = {"token": self.token, "conversation": self.conversation}
         return kept if self.aside is None else {**kept, "aside": self.aside}
 
 
@@ -92,7 +93,7 @@ class Visitors:
 
 def parts_of(who: Who) -> tuple[str, str]:
     """Return token and conversation."""
-    kept = who if isinstance(who, dict) else {}
+    kept = _plain(who)
     token, conversation = kept.get("token"), kept.get("conversation")
     return (
         token if isinstance(token, str) else "",
@@ -102,8 +103,13 @@ def parts_of(who: Who) -> tuple[str, str]:
 
 def aside_of(who: Who) -> Who:
     """Return what was put aside; None unless somebody is signed in."""
-    aside = who.get("aside") if isinstance(who, dict) else None
+    aside = _plain(who).get("aside")
     return _parts_alone(aside) if isinstance(aside, dict) else None
+
+
+def _plain(who: Who) -> dict[str, Any]:
+    kept = who[0] if isinstance(who, list) and who else who
+    return kept if isinstance(kept, dict) else {}
 
 
 def _parts_alone(who: Who) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import gradio as gr
@@ -87,6 +88,39 @@ def test_questions_beyond_the_limit_make_no_conversations(
         with pytest.warns(UserWarning, match=WAIT):
             list(handlers.send("Hi", elsewhere(me), None, HERE))
     assert conversations() == before + 1
+
+
+def told(output: object) -> object:
+    """What Gradio makes of it on its way to the page."""
+    if isinstance(output, gr.Textbox):
+        return {**gr.skip(), **output.constructor_args}
+    return output
+
+
+def stands_alone(updates: list[tuple[Any, ...]]) -> bool:
+    """Whether nothing is lost where an update takes the place of the one before.
+
+    So it is in Gradio's page if that is still to be shown and both are dictionaries.
+    """
+    assert len(updates) > 2
+    both = [
+        (one, other)
+        for before, after in pairwise(updates)
+        for one, other in zip(map(told, before), map(told, after), strict=True)
+        if isinstance(one, dict) and isinstance(other, dict)
+    ]
+    return all(one.items() <= other.items() for one, other in both)
+
+
+def test_each_update_of_an_answer_says_all_that_counts(handlers: Handlers, me: Started) -> None:
+    assert stands_alone(list(handlers.send("Hi there", here(me), None, HERE)))
+
+
+def test_each_update_of_another_draft_says_all_that_counts(
+    handlers: Handlers, service: Service, me: Started
+) -> None:
+    answer = told_of(message=ask(service, me, "Hi there").message)
+    assert stands_alone(list(handlers.regenerate(here(me), answer, HERE)))
 
 
 def test_another_draft_of_what_is_not_theirs_makes_no_conversation(

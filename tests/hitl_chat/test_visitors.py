@@ -28,7 +28,7 @@ def visitors(service: Service, settings: Settings) -> Visitors:
 
 
 @pytest.fixture
-def kept(service: Service, me: Started) -> Who:
+def kept(service: Service, me: Started) -> dict[str, Any]:
     """What the browser of somebody keeps who chatted without signing in."""
     ask(service, me, "Before")
     return {"token": me.token, "conversation": me.conversation}
@@ -48,10 +48,19 @@ def test_signing_in_puts_aside_who_they_were_and_signing_out_brings_it_back(
 
 
 def test_what_gradio_adds_to_a_browsers_state_is_not_put_aside(
-    visitors: Visitors, kept: Who
+    visitors: Visitors, kept: dict[str, Any]
 ) -> None:
-    signed_in = visitors.arriving({"__type__": "update", **(kept or {})}, ADA)
-    assert visitors.arriving({"__type__": "update", **(signed_in or {})}, None) == kept
+    signed_in = visitors.arriving({"__type__": "update", **kept}, ADA)
+    assert isinstance(signed_in, dict)
+    assert visitors.arriving({"__type__": "update", **signed_in}, None) == kept
+
+
+def test_what_an_answers_updates_put_in_a_list_is_the_same_visitor(
+    visitors: Visitors, kept: dict[str, Any]
+) -> None:
+    assert visitors.sending([kept], HERE, None) == visitors.sending(kept, HERE, None)
+    signed_in = visitors.arriving([kept], ADA)
+    assert visitors.arriving([signed_in], None) == kept
 
 
 def test_an_account_goes_on_with_its_latest_conversation(
