@@ -250,7 +250,7 @@ def _pending() -> dict[str, Any]:
 
 
 def _busy() -> gr.Textbox:
-    """Return the box while an answer is written."""
+    """Return the box while an answer is written; each update says it, see `Handlers.send`."""
     return gr.Textbox(submit_btn=False, stop_btn=True)
 
 
