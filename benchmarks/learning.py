@@ -79,6 +79,8 @@ class Result:
     """What the gate said."""
     best_of: float | None = None
     """The share of questions answered better by the head's choice among the base's own answers."""
+    exams: list[dict[str, Any]] = field(default_factory=list)
+    """What the update's looks at unpractised questions found: scores, and the bounds that were left."""
 
     @classmethod
     def read(cls, line: str) -> "Result":
@@ -203,6 +205,7 @@ def _result(point: Point, line: dict[str, Any]) -> Result:
         line["took"],
         verdict.get("reasons", []),
         (line.get("best_of") or {}).get("win_rate"),
+        line.get("exams", []),
     )
 
 

@@ -162,6 +162,7 @@ class Study:
             "took": took,
             "version": answers[-1].version,
             "verdict": trained.get("verdict"),
+            "exams": (trained.get("ppo") or {}).get("exams", []),
             "status": trained.get("status"),
         }
 

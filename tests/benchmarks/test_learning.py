@@ -18,7 +18,7 @@ LINES = [
     {
         "step": "learnt", "due": 32, "ratings": 35, "took": 200.5,
         "before": 0.2, "after": 0.5, "win_rate": 0.9, "status": "promoted",
-        "verdict": {"figures": FIGURES},
+        "verdict": {"figures": FIGURES}, "exams": [{"score": 0.4, "missed": []}],
     },
     {"step": "rating", "ratings": 64, "seconds": 300.0},
     {
@@ -41,6 +41,7 @@ def test_a_run_has_a_result_for_each_of_its_cycles() -> None:
     assert first.point == Point("warm", 32, 0, "ppo", every=32)
     assert (first.win_rate, first.promoted, first.seconds) == (0.9, True, 200.5)
     assert first.surprise == 1.02
+    assert first.exams == [{"score": 0.4, "missed": []}]
     assert last.point == Point("warm", 64, 0, "ppo", every=32)
     assert last.best_of == 0.7
 

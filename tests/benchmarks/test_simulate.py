@@ -63,6 +63,7 @@ def test_lines_say_what_came_of_each_cycle_and_of_all(
     last = lines[-1]
     assert [line["due"] for line in lines if "win_rate" in line] == [3, 6]
     assert {"before", "after", "win_rate", "seconds", "verdict"} <= set(last)
+    assert last["exams"] == []
     assert (last["ratings"], last["version"], last["status"]) == (6, "base", "skipped")
     assert last["given"]["honest"] == 6
     assert 3 <= last["given"]["sybils"] <= 6
