@@ -3,6 +3,7 @@
 python -m benchmarks.learning                        all of it: a night on two cores
 python -m benchmarks.learning --tastes warm,plain --ratings 32,128 --seeds 0 --updates ppo,kto
 python -m benchmarks.learning --train-every 32 --ratings 32,64,96,128 --updates ppo
+python -m benchmarks.learning --kept --plot curves.svg    run nothing: show what --out has by now
 
 Each point is one whole run of `benchmarks.simulate`, from an empty data folder to what the gate let
 through: a refused candidate leaves the base, which wins half. With `--train-every` it trains on the
@@ -86,7 +87,7 @@ class Result:
     def read(cls, line: str) -> "Result":
         """Read a line of the results file."""
         values = json.loads(line)
-        return cls(**{**values, "point": Point(**values["point"])})
+        return cls(**{**values, "point": _plain(Point(**values["point"]))})
 
 
 def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
@@ -94,6 +95,8 @@ def main(argv: Sequence[str], env: Mapping[str, str]) -> int:
     options = _options(argv)
     done = _done(options.out)
     wanted = list(_points(options, settings(env)))
+    if options.kept:
+        wanted = [point for point in wanted if point in done]
     missing = [point for point in wanted if point not in done]
     for number, point in enumerate(missing, 1):
         if point in done:  # on the way to another
@@ -127,6 +130,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--mix", default="", help="flags for benchmarks.simulate, in one string")
     parser.add_argument("--out", type=Path, default=Path("learning.jsonl"))
     parser.add_argument("--plot", type=Path, help="an SVG or PNG file to draw")
+    parser.add_argument("--kept", action="store_true", help="show what --out has, run nothing")
     options = parser.parse_args(argv)
     options.ratings = sorted(
         map(int, options.ratings.split(",")), reverse=bool(options.train_every)
@@ -156,7 +160,12 @@ def _points(options: argparse.Namespace, chosen: str) -> Iterator[Point]:
     # Seeds first: a run that is cut off has something of every taste.
     for seed, number, taste, update in product(seeds, options.ratings, names, updates):
         shared = (options.train_every, options.unseen, options.mix, chosen)
-        yield Point(taste, number, seed, update, *shared)
+        yield _plain(Point(taste, number, seed, update, *shared))
+
+
+def _plain(point: Point) -> Point:
+    """Return the name of a point's run: a first cycle is the same whether or not others follow it."""
+    return replace(point, every=None) if point.every == point.ratings else point
 
 
 def _run(point: Point, env: Mapping[str, str]) -> Iterator[Result]:
@@ -194,7 +203,7 @@ def _result(point: Point, line: dict[str, Any]) -> Result:
     verdict = line["verdict"] or {}
     figures = verdict.get("figures", {})
     return Result(
-        replace(point, ratings=line["due"]),
+        _plain(replace(point, ratings=line["due"])),
         line["before"],
         line["after"],
         line["win_rate"],

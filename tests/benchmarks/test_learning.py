@@ -38,7 +38,7 @@ def made(win_rate: float, ratings: int = 32, update: str = "ppo", seed: int = 0)
 
 def test_a_run_has_a_result_for_each_of_its_cycles() -> None:
     first, last = results_of(Point("warm", 64, 0, "ppo", every=32), PRINTED)
-    assert first.point == Point("warm", 32, 0, "ppo", every=32)
+    assert first.point == Point("warm", 32, 0, "ppo")  # as if none followed
     assert (first.win_rate, first.promoted, first.seconds) == (0.9, True, 200.5)
     assert first.surprise == 1.02
     assert first.exams == [{"score": 0.4, "missed": []}]
@@ -83,6 +83,20 @@ def test_only_what_was_run_as_it_is_asked_for_is_taken_from_the_file(tmp_path: P
         with redirect_stdout(StringIO()) as told:
             assert main([*wanted, f"--mix={mix}", "--out", str(out)], {}) == 0
         assert share in told.getvalue()
+
+
+def test_what_is_kept_is_shown_without_any_run(tmp_path: Path) -> None:
+    out = tmp_path / "learning.jsonl"
+    first = replace(made(0.7), point=Point("warm", 32, 0, "ppo", every=32))
+    kept = (first, made(0.9, 128, seed=1), made(0.4, update="kto"))
+    out.write_text("".join(json.dumps(asdict(one)) + "\n" for one in kept))
+    with redirect_stdout(StringIO()) as told:
+        assert main(["--kept", "--updates", "ppo", "--out", str(out)], {}) == 0
+    rows = [line.split("|")[2:5] for line in told.getvalue().splitlines()[2:]]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["32", "1", "70%"],
+        ["128", "1", "90%"],
+    ]
 
 
 def test_an_interval_is_student_s() -> None:
