@@ -285,10 +285,11 @@ def plot(results: Sequence[Result], path: Path) -> None:
             axes.plot(numbers, means, color=line.get_color(), alpha=0.3, linewidth=1)
     axes.axhline(0.5, color="grey", linewidth=0.8)
     axes.set_xscale("symlog", linthresh=32)
+    axes.set_xlim(left=-4)
     axes.set_xticks(sorted({0, *(r.point.ratings for r in results)}))
     axes.get_xaxis().set_major_formatter("{x:.0f}")
     axes.set(xlabel="ratings", ylabel="unseen questions answered better", ylim=(0.4, 1.0))
-    axes.legend()
+    axes.legend(loc="lower right")
     figure.savefig(path)
     pyplot.close(figure)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.learning import Point, Result, interval, main, plot, results_of, settings, table
+from benchmarks.running import ROOT
 
 FIGURES = {"surprise_ratio": 1.02, "distinct2_ratio": 0.97, "kl": 0.1}
 LINES = [
@@ -97,6 +98,13 @@ def test_what_is_kept_is_shown_without_any_run(tmp_path: Path) -> None:
         ["32", "1", "70%"],
         ["128", "1", "90%"],
     ]
+
+
+def test_the_readme_has_the_table_of_what_is_kept() -> None:
+    out = str(ROOT / "docs" / "learning.jsonl")
+    with redirect_stdout(StringIO()) as told:
+        main(["--kept", "--updates", "ppo", "--out", out], {})
+    assert told.getvalue() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_an_interval_is_student_s() -> None:
