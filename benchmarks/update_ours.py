@@ -49,7 +49,7 @@ def main() -> int:
     asked = [[{"role": "user", "content": prompt}] for prompt in prompts(0, PROMPTS)[1]]
     answers = given(policy, [(asked[0], Answer("Yes.")), (asked[1], Answer("No."))], config)
     rated = rated_answers(policy, answers, torch.tensor([1.0, 0.0]), torch.ones(2))
-    none = Worths(torch.zeros(1), torch.zeros(1))
+    none = Worths(torch.zeros(1), torch.zeros(1), torch.zeros(1, 1))
     none_sat = Exam(0.0, ["none is sat"])
     course = Course(policy, lambda: none_sat, patience=1, served=none_sat)
     goal = ppo.Goal(evenly, asked, lambda _: none, 1.0, course)

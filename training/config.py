@@ -81,6 +81,9 @@ class TrainingConfig:
     tilt_sharpness: float = number(
         1.3, 1.0, 10.0, "Power of the base's probabilities in the tilt; above 1 it is surer."
     )
+    tilt_ahead: float = number(
+        0.0, 0.0, 10.0, "How much it counts what a token leads to; 0 looks at no other tokens."
+    )
     tilt_steps: int = number(24, 0, 10_000, "Gradient steps of the tilt; 0 leaves it out.")
     tilt_rate: float = number(5e-3, 1e-7, 1e-1, "Learning rate of the tilt (AdamW, falling to 0).")
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor, nn
+from torch.nn.functional import pad
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
@@ -111,6 +112,28 @@ class Policy:
             return embedded
         hidden: Tensor = self._lower(input_ids=ids_BT, use_cache=False).last_hidden_state
         return hidden
+
+    @torch.no_grad()
+    def branches(self, ids_BT: Tensor, place_BC: Tensor, token_BC: Tensor) -> Tensor:
+        """Return what `trunk` would return for other tokens, BCD, each in the place of one of its row's.
+
+        All of a row at once: each sees what stands before its place, and none of the others.
+        """
+        if self._lower is None:
+            return self.trunk(token_BC)
+        width, others = ids_BT.shape[1], token_BC.shape[1]
+        straight_BT = torch.arange(width, device=ids_BT.device).expand_as(ids_BT)
+        at_BS = torch.cat([straight_BT, place_BC], 1)
+        before_BST = straight_BT[:, None] < at_BS[..., None]
+        itself_SS = torch.eye(width + others, dtype=torch.bool, device=ids_BT.device)
+        seen_BSS = pad(before_BST, (0, others)) | itself_SS
+        states_BSD: Tensor = self._lower(
+            input_ids=torch.cat([ids_BT, token_BC], 1),
+            attention_mask=_as_bias(seen_BSS[:, None], self.base.model.dtype),
+            position_ids=at_BS,
+            use_cache=False,
+        ).last_hidden_state
+        return states_BSD[:, width:]
 
     @contextmanager
     def watched(self) -> Iterator[list[Tensor]]:
@@ -209,6 +232,12 @@ def _last_frozen(model: PreTrainedModel, first: int) -> nn.Module:
         return layer
     embeddings: nn.Module = model.get_input_embeddings()
     return embeddings
+
+
+def _as_bias(seen: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return what is added to attention's scores so that only what is `seen` counts."""
+    nothing = torch.zeros(seen.shape, dtype=dtype, device=seen.device)
+    return nothing.masked_fill(~seen, torch.finfo(dtype).min)
 
 
 def _through(view: nn.Module, hidden_BTD: Tensor) -> Tensor:

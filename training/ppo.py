@@ -43,6 +43,7 @@ from training.change import weight_change
 from training.config import TrainingConfig
 from training.course import Course
 from training.experience import Experience, Learner, Units, gather, new_learner, state_values
+from training.foresight import foresee
 from training.policy import Policy, gradient_step
 from training.prompts import Turn
 from training.rated import RatedAnswers, warm_up
@@ -163,7 +164,9 @@ def _tilt(
     if not worths.words_V.any():
         return found
     few = torch.randperm(len(rated.answers))[: config.tilt_steps * config.rated_batch]
-    taught = tilted.see(policy, rated.answers.rows(few))
+    counts = config.tilt_ahead
+    ahead = foresee(rated.answers, worths.said_BT * counts) if counts else None
+    taught = tilted.see(policy, rated.answers.rows(few), ahead)
     held = tilted.see(policy, tilted.anchors(policy, config))
     while len(found) < TRIES and not course.passed:
         policy.restore(before)

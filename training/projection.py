@@ -4,7 +4,7 @@ In pieces, so that the logits of a whole batch never exist; and with the gradien
 way, so that nothing of that size is kept for a backward pass or computed twice (as in Liger's fused
 linear cross-entropy, Hsu et al. 2024, arXiv:2410.10989). Knows no model and no loss.
 
-Shapes: N tokens, D hidden size, V vocabulary.
+Shapes: N tokens, D hidden size, V vocabulary, C tokens that are likely next.
 """
 
 from collections.abc import Iterator
@@ -17,6 +17,8 @@ from torch.nn.functional import linear
 
 PIECE = 128
 """Tokens that are projected at once."""
+MOST = 5.0
+"""Nats by which a token is favoured at most: 150 times as likely as the base finds it."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,21 @@ class Places:
 
     number_P: Tensor  # how many tokens the answer has with this one
     answer_PL: Tensor  # all of its tokens
+    likely_PC: Tensor  # what may come there; none where nothing is known of where it leads
+    ahead_PC: Tensor  # what each of these leads to, besides what it is worth itself
 
     def rows(self, index: Tensor) -> "Places":
         """Return some of them."""
-        return Places(self.number_P[index], self.answer_PL[index])
+        return Places(*(part[index] for part in self._parts))
 
     def split(self, size: int) -> "Iterator[Places]":
         """Yield them in pieces."""
-        for number, answer in zip(
-            self.number_P.split(size), self.answer_PL.split(size), strict=True
-        ):
-            yield Places(number, answer)
+        for pieces in zip(*(part.split(size) for part in self._parts), strict=True):
+            yield Places(*pieces)
+
+    @property
+    def _parts(self) -> tuple[Tensor, ...]:
+        return self.number_P, self.answer_PL, self.likely_PC, self.ahead_PC
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,8 @@ class Tilt:
     ending_T: Tensor  # nats for all of `stops`, by how many tokens the answer has then
     stops: list[int]
     sharpness: float = 1.0
+    price: float = 1.0
+    """Of a nat, in the unit of what tokens lead to."""
 
     def bend(self, logits_PV: Tensor, places: Places) -> Tensor:
         """Return the log-probabilities of the bent distribution."""
@@ -66,6 +74,8 @@ class Tilt:
         # What isn't said yet changes nothing: an end, which no answer goes on after.
         ids_PL = torch.where(said_PL, places.answer_PL, self.stops[0])
         nats_PV.scatter_(1, ids_PL, self.again_V[ids_PL])
+        ahead_PC = (places.ahead_PC / self.price).clamp(-MOST, MOST)
+        nats_PV.scatter_add_(1, places.likely_PC, ahead_PC)
         return nats_PV.mul_((places.number_P > 1)[:, None])
 
     def distance(self, logits_PV: Tensor, places: Places) -> Tensor:

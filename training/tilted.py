@@ -10,11 +10,13 @@ Only the last layer is fitted. It has all that this takes, as the same words are
 answer stands, and more layers would rather learn these answers by heart.
 A word that an answer has already is favoured no more: whoever likes some words likes answers that have
 them, not one that goes on repeating them. Marks, digits and new lines may come again.
+Where a token leads may count too (`training.foresight`): some are worth nothing, and begin what is.
 A sharpness above 1 makes up for odd words by being surer of all others, so answers stay natural.
 On `training.anchors` it is held to the base as it is: what is answered isn't a matter of style.
 Knows neither who rated nor how an exam is sat.
 
-Shapes: B answers, T tokens of prompt and answer, N answer tokens, D hidden size, V vocabulary.
+Shapes: B answers, T tokens of prompt and answer, N answer tokens, C likely tokens, D hidden size, V
+vocabulary.
 """
 
 import math
@@ -26,15 +28,14 @@ from torch import Tensor
 
 from training.anchors import ANCHORS
 from training.config import TrainingConfig
+from training.foresight import Foresight, likely
 from training.kinds import KINDS
 from training.policy import Policy, gradient_step
-from training.projection import Places, Tilt, Wanted, divergences
+from training.projection import MOST, Places, Tilt, Wanted, divergences
 from training.prompts import Answer
 from training.rollout import CHUNK, Answers, given
 from training.worths import Worths
 
-MOST = 5.0
-"""Nats by which a token is favoured at most: 150 times as likely as the base finds it."""
 LOOKED_AT = 256
 """Answer tokens by which the price is found."""
 HALVINGS = 16
@@ -50,6 +51,8 @@ class Seen:
     mask_BT: Tensor
     below_BTD: Tensor
     base_BTD: Tensor
+    likely_BTC: Tensor  # tokens that may come next
+    ahead_BTC: Tensor  # and what each of them leads to
 
     def __len__(self) -> int:
         return len(self.ids_BT)
@@ -58,7 +61,8 @@ class Seen:
         """Return some of the answers, cut to the longest of them."""
         width = int(self.mask_BT[index].any(0).nonzero().max()) + 1
         whole = (self.ids_BT, self.mask_BT, self.below_BTD, self.base_BTD)
-        return Seen(*(part[index, :width] for part in whole))
+        ahead = (self.likely_BTC, self.ahead_BTC)
+        return Seen(*(part[index, :width] for part in (*whole, *ahead)))
 
     @property
     def inside(self) -> Tensor:
@@ -78,18 +82,28 @@ class Seen:
         at_BL = start_B[:, None] + torch.arange(length, device=start_B.device)
         answer_BL = self.ids_BT.gather(1, at_BL.clamp_max(self.ids_BT.shape[1] - 1))
         number_BT = self.mask_BT.cumsum(1)[:, 1:]
-        return Places(number_BT[self.inside], answer_BL[self.inside.nonzero()[:, 0]])
+        likely_NC, ahead_NC = (
+            part[:, :-1][self.inside] for part in (self.likely_BTC, self.ahead_BTC)
+        )
+        return Places(
+            number_BT[self.inside], answer_BL[self.inside.nonzero()[:, 0]], likely_NC, ahead_NC
+        )
 
 
 @torch.no_grad()
-def see(policy: Policy, answers: Answers) -> Seen:
-    """Run the layers below the last one, as they are now, and the base's over answers."""
+def see(policy: Policy, answers: Answers, foresight: Foresight | None = None) -> Seen:
+    """Run the layers below the last one, as they are now, and the base's over answers.
+
+    With `foresight` also look what else may come at each place, and where that leads.
+    """
     below, base = [], []
     for trunk_BTD in answers.trunk_BTD.split(CHUNK):
         below.append(policy.below_last(trunk_BTD))
         with policy.as_reference():
             base.append(policy.top(trunk_BTD))
-    return Seen(answers.ids_BT, answers.mask_BT, torch.cat(below), torch.cat(base))
+    base_BTD = torch.cat(base)
+    ahead = likely(policy, answers, base_BTD, foresight)
+    return Seen(answers.ids_BT, answers.mask_BT, torch.cat(below), base_BTD, *ahead)
 
 
 def tilt(policy: Policy, seen: Seen, worths: Worths, config: TrainingConfig) -> Tilt:
@@ -143,6 +157,7 @@ def _at(price: float, worths: Worths, policy: Policy, config: TrainingConfig) ->
         (worths.ending_T / price).clamp(-MOST, MOST).to(policy.base.device),
         sorted(policy.base.stop_ids),
         config.tilt_sharpness,
+        price,
     )
 
 

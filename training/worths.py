@@ -18,7 +18,7 @@ from training.form import FORMS
 from training.layout import layout
 from training.reward_head import RewardHead
 from training.ridge import TINY
-from training.rollout import Answers
+from training.rollout import CHUNK, Answers, token_features
 
 FARTHEST = 4.0
 """Standard deviations: rarer words lie farther out than any that people have rated."""
@@ -32,6 +32,7 @@ class Worths:
 
     words_V: Tensor  # of each token at any place; 0 for those that end an answer
     ending_T: Tensor  # of ending after so many tokens instead of at the usual length
+    said_BT: Tensor  # of the tokens of rated answers, by their hidden states too
 
 
 def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -> Worths:
@@ -51,7 +52,8 @@ def worths(head: RewardHead, base: Base, answers: Answers, share: float = 1.0) -
     farthest = FARTHEST * (said_V * words_V.square()).sum().sqrt()
     words_V = words_V.clamp(-farthest, farthest) / length
     words_V[sorted(base.stop_ids)] = 0.0
-    return Worths(words_V, _ending(head, weight_FK, mask_BT.shape[1]))
+    said_BT = _said(head, base, weight_FK.mean(1) / length, answers)
+    return Worths(words_V, _ending(head, weight_FK, mask_BT.shape[1]), said_BT)
 
 
 def by_member(head: RewardHead, base: Base) -> Tensor:
@@ -68,6 +70,16 @@ def _told(head: RewardHead, base: Base, weight_FK: Tensor) -> Tensor:
         [(part.float().cpu() - head.mean_F[at.words]) @ plain_FK[at.words] for part in parts]
     )
     return words_VK + (base.kinds_VC - head.mean_F[at.kinds]) @ plain_FK[at.kinds]
+
+
+def _said(head: RewardHead, base: Base, weight_F: Tensor, answers: Answers) -> Tensor:
+    """Return what weights on standardised features say of each token of answers, BT."""
+    tokens = slice(0, len(weight_F) - len(FORMS))
+    plain_F = (weight_F / head.scale_F)[tokens]
+    parts = zip(answers.ids_BT.split(CHUNK), answers.trunk_BTD.split(CHUNK), strict=True)
+    return torch.cat(
+        [(token_features(base, *part) - head.mean_F[tokens]) @ plain_F for part in parts]
+    )
 
 
 def _surely(words_VK: Tensor) -> Tensor:

@@ -46,6 +46,19 @@ def test_the_last_layer_goes_on_from_those_below_it(policy: Policy) -> None:
 
 
 @torch.no_grad()
+def test_other_tokens_come_to_what_they_would_if_they_stood_there_alone(policy: Policy) -> None:
+    place_BC = torch.tensor([[4, 4, 11], [0, 7, 2], [1, 1, 1]])
+    token_BC = torch.tensor([[5, 6, 7], [8, 9, 10], [11, 12, 13]])
+    found_BCD = policy.branches(ids(), place_BC, token_BC)
+    for row, (places, tokens) in enumerate(zip(place_BC, token_BC, strict=True)):
+        for one, (place, token) in enumerate(zip(places.tolist(), tokens.tolist(), strict=True)):
+            changed = ids()[row : row + 1].clone()
+            changed[0, place] = token
+            alone_D = policy.trunk(changed)[0, place]
+            assert torch.allclose(found_BCD[row, one], alone_D, atol=1e-5)
+
+
+@torch.no_grad()
 def test_a_base_whose_layers_cannot_be_split_gives_the_same_numbers(
     base: Base, config: TrainingConfig
 ) -> None:
@@ -54,6 +67,7 @@ def test_a_base_whose_layers_cannot_be_split_gives_the_same_numbers(
     policy = Policy(Base("gpt2", gpt2, base.tokenizer, base.stop_ids), config)
     split = gpt2.get_output_embeddings()(policy.top(policy.trunk(ids())))
     assert torch.allclose(split, gpt2(input_ids=ids()).logits, atol=1e-5)
+    assert torch.equal(policy.branches(ids(), ids() + 1, ids()), policy.trunk(ids()))
     whole = policy.last(policy.below_last(policy.trunk(ids())))
     assert torch.equal(gpt2.get_output_embeddings()(whole), split)
     assert len(policy.last_parameters) == len(policy.parameters)

@@ -50,8 +50,11 @@ def goal(policy: Policy, shares: Shares, prompts: list[list[Turn]] = PROMPTS) ->
 
 def tilting_goal(policy: Policy, words_V: Tensor, examine: Examine, served: float = 0.0) -> Goal:
     """Words are worth something, and that is all that is known."""
-    worth = Worths(words_V, torch.zeros(64))
-    return Goal(chance, PROMPTS, lambda _: worth, 1.0, Course(policy, examine, 9, at(served)))
+
+    def worth(answers: Answers) -> Worths:
+        return Worths(words_V, torch.zeros(64), torch.zeros(answers.ids_BT.shape))
+
+    return Goal(chance, PROMPTS, worth, 1.0, Course(policy, examine, 9, at(served)))
 
 
 def quiet(number: int, stats: ppo.Stats) -> None:
@@ -208,6 +211,33 @@ def test_a_closer_tilt_is_less_sure_of_words_too(config: TrainingConfig) -> None
     assert closer.tilt_sharpness == pytest.approx(1.2)
 
 
+def test_what_tokens_lead_to_counts_in_the_tilt_as_much_as_is_set(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    words_V = torch.linspace(-1, 1, policy.base.model.config.vocab_size)
+    answers, start = rated(policy, config), policy.snapshot()
+
+    def tilted(ahead: float, said: Tensor) -> list[Tensor]:
+        torch.manual_seed(0)
+        policy.restore(start)
+        tilting = replace(config, tilt_steps=1, tilt_ahead=ahead)
+        aim = tilting_goal(policy, words_V, lambda: at(0.5))
+        known = replace(aim, worths=lambda _: Worths(words_V, torch.zeros(64), said))
+        ppo._tilt(policy, known, answers, tilting)
+        return policy.snapshot()
+
+    shape = answers.answers.ids_BT.shape
+    said_BT = 1e3 * torch.rand(shape, generator=torch.Generator().manual_seed(1))
+    without = tilted(0.0, said_BT)
+    assert alike(without, tilted(1.0, torch.zeros(shape)))
+    assert not alike(without, tilted(1.0, said_BT))
+
+
+def alike(some: list[Tensor], others: list[Tensor]) -> bool:
+    """Tell whether two snapshots are the same."""
+    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+
 def test_a_tilt_that_never_keeps_its_bounds_is_given_up(
     policy: Policy, config: TrainingConfig
 ) -> None:
@@ -236,7 +266,7 @@ def test_where_no_word_is_worth_anything_there_is_no_tilt(
 ) -> None:
     tilting = replace(config, tilt_steps=2, updates=1)
     size = policy.base.model.config.vocab_size
-    nothing = Worths(torch.zeros(size), torch.zeros(64))
+    nothing = Worths(torch.zeros(size), torch.zeros(64), torch.zeros(2, 9))
     aim = replace(goal(policy, chance), worths=lambda _: nothing)
     result = update(policy, aim, rated(policy, tilting), tilting, quiet)
     assert result["tilting"] == []

@@ -2,6 +2,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import argmax, argmin
 
 from tests.training.test_ppo import PROMPTS
 from training import tilted
@@ -9,6 +10,7 @@ from training.anchors import ANCHORS
 from training.base import Base
 from training.canaries import CANARIES
 from training.config import TrainingConfig
+from training.foresight import Foresight
 from training.kinds import KINDS
 from training.policy import Policy
 from training.prompts import Answer
@@ -28,7 +30,7 @@ def worths(base: Base) -> Worths:
     """One word is liked."""
     words_V = torch.zeros(base.model.config.vocab_size)
     words_V[LIKED] = 1.0
-    return Worths(words_V, torch.zeros(64))
+    return Worths(words_V, torch.zeros(64), torch.zeros(2, 9))
 
 
 def seen(
@@ -71,7 +73,7 @@ def test_a_liked_word_becomes_likelier_and_the_policy_comes_close_to_what_was_as
 def test_answers_may_be_shorter_than_what_the_policy_is_held_to(
     policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
 ) -> None:
-    quick, short = replace(config, tilt_steps=2), Worths(worths.words_V, torch.zeros(6))
+    quick, short = replace(config, tilt_steps=2), replace(worths, ending_T=torch.zeros(6))
     taught, held = seen(policy, answers, quick)
     assert int(held.mask_BT.sum(1).max()) > 6
     bent = tilted.tilt(policy, taught, short, quick)
@@ -104,10 +106,29 @@ def test_a_liked_word_is_favoured_once_and_a_liked_mark_always(
     word, mark = int(letters_V.argmax()), int(policy.base.kinds_VC[:, 0].argmax())
     words_V = torch.zeros(len(letters_V))
     words_V[[word, mark]] = 1.0
-    worths = Worths(words_V, torch.zeros(64))
+    worths = Worths(words_V, torch.zeros(64), torch.zeros(2, 9))
     bent = tilted.tilt(policy, tilted.see(policy, answers), worths, config)
     assert float(bent.nats_V[word]) == float(bent.nats_V[mark]) == float(bent.again_V[mark]) > 0
     assert float(bent.again_V[word]) == 0
+
+
+def test_what_leads_to_something_liked_is_favoured_where_it_is_likely(
+    policy: Policy, config: TrainingConfig, answers: Answers, worths: Worths
+) -> None:
+    states_D = policy.trunk(answers.ids_BT)[0, -1]
+    ahead = Foresight(torch.zeros_like(states_D), torch.ones_like(states_D))
+    nothing = replace(worths, words_V=torch.zeros_like(worths.words_V))
+    seen = tilted.see(policy, answers, ahead)
+    straight_PV = torch.log_softmax(policy.logits(seen.base_ND), -1)
+    plain = replace(config, tilt_sharpness=1.0, tilt_kl=0.05)
+    bent_PV = tilted.tilt(policy, seen, nothing, plain).bend(straight_PV.clone(), seen.places)
+    differing = (seen.places.number_P > 1) & seen.places.ahead_PC.any(1)
+    assert differing.any()
+    for place in differing.nonzero()[:, 0].tolist():
+        best, worst = (int(pick(seen.places.ahead_PC[place])) for pick in (argmax, argmin))
+        ids = seen.places.likely_PC[place]
+        gain_V = bent_PV[place] - straight_PV[place]
+        assert float(gain_V[ids[best]]) > float(gain_V[ids[worst]])
 
 
 def test_only_the_last_layer_is_fitted(base: Base, config: TrainingConfig, worths: Worths) -> None:

@@ -13,7 +13,7 @@ from training.policy import Policy
 from training.prompts import Answer
 from training.reward_head import RewardHead
 from training.ridge import TINY
-from training.rollout import Answers, given
+from training.rollout import Answers, given, token_features
 from training.worths import FARTHEST, worths
 
 
@@ -101,3 +101,18 @@ def test_the_host_s_part_of_the_reward_speaks_of_no_word(
     whole = worths(head, policy.base, answers)
     half = worths(head, policy.base, answers, share=0.5)
     assert torch.allclose(half.words_V, whole.words_V / 2)
+
+
+def test_what_was_said_is_worth_what_the_head_s_weights_say_of_it_states_included(
+    policy: Policy, head: RewardHead, answers: Answers
+) -> None:
+    found = worths(head, policy.base, answers)
+    length = float(answers.mask_BT.sum(1).float().mean())
+    spread = float(head.score(answers.features_BF).std())
+    slope_K = head.slopes(answers.features_BF).mean(0)
+    tokens_BTF = token_features(policy.base, answers.ids_BT, answers.trunk_BTD)
+    for row, place in answers.mask_BT.nonzero().tolist():
+        plain = tokens_BTF[row, place] / head.scale_F[: tokens_BTF.shape[2]]
+        told = [float(plain @ head.weight_FK[: len(plain), k] * slope_K[k]) for k in range(3)]
+        worth = statistics.fmean(told) / length / spread
+        assert float(found.said_BT[row, place]) == pytest.approx(worth, rel=1e-4, abs=1e-6)
