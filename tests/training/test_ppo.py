@@ -57,6 +57,11 @@ def tilting_goal(policy: Policy, words_V: Tensor, examine: Examine, served: floa
     return Goal(chance, PROMPTS, worth, 1.0, Course(policy, examine, 9, at(served)))
 
 
+def alike(some: list[Tensor], others: list[Tensor]) -> bool:
+    """Tell whether two snapshots are the same."""
+    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
+
+
 def quiet(number: int, stats: ppo.Stats) -> None:
     """Nobody listens."""
 
@@ -168,7 +173,7 @@ def test_the_policy_that_stays_is_the_best_one_an_exam_saw(
     result = update(policy, aim, rated(policy, long), long, quiet)
     assert [exam["score"] for exam in result["exams"]] == [0.2, 0.5, 0.4, 0.3, 0.1]
     assert "rose no more after 0.500" in result["stopped"]
-    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), seen[1], strict=True))
+    assert alike(policy.snapshot(), seen[1])
 
 
 def test_practice_goes_on_within_the_bounds(policy: Policy, config: TrainingConfig) -> None:
@@ -187,7 +192,7 @@ def test_practice_goes_on_within_the_bounds(policy: Policy, config: TrainingConf
     for drawn, strayed, within in ((2, 1, 0), (4, 3, 2), (5, 4, 2)):
         for now, out, back in zip(seen[drawn], seen[strayed], seen[within], strict=True):
             assert torch.allclose(now, (out + back) / 2, atol=1e-6)
-    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), seen[2], strict=True))
+    assert alike(policy.snapshot(), seen[2])
 
 
 def test_tilts_come_closer_to_the_base_until_one_is_within_its_bounds(
@@ -233,11 +238,6 @@ def test_what_tokens_lead_to_counts_in_the_tilt_as_much_as_is_set(
     assert not alike(without, tilted(1.0, said_BT))
 
 
-def alike(some: list[Tensor], others: list[Tensor]) -> bool:
-    """Tell whether two snapshots are the same."""
-    return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
-
-
 def test_a_tilt_that_never_keeps_its_bounds_is_given_up(
     policy: Policy, config: TrainingConfig
 ) -> None:
@@ -246,7 +246,7 @@ def test_a_tilt_that_never_keeps_its_bounds_is_given_up(
     aim = tilting_goal(policy, words_V, lambda: OUT)
     found = ppo._tilt(policy, aim, rated(policy, tilting), tilting)
     assert len(found) == ppo.TRIES
-    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), before, strict=True))
+    assert alike(policy.snapshot(), before)
     assert aim.course.dearness == 1.0  # practice costs what it always does
 
 
@@ -258,7 +258,7 @@ def test_a_tilt_no_better_than_what_serves_is_not_the_start(
     aim = tilting_goal(policy, words_V, lambda: at(0.5), served=0.6)
     found = ppo._tilt(policy, aim, rated(policy, tilting), tilting)
     assert len(found) == 1
-    assert all(torch.equal(a, b) for a, b in zip(policy.snapshot(), before, strict=True))
+    assert alike(policy.snapshot(), before)
 
 
 def test_where_no_word_is_worth_anything_there_is_no_tilt(
