@@ -148,15 +148,17 @@ def _attempt(shop: Workshop, cycle: int, mark: int, report: Report) -> Outcome:
         cache = FeatureCache(shop.home.features, policy, config)
         head, metrics = fit(cache, train, heldout, config)
         done = Outcome(cycle, "refused", parent, counts, metrics)
-        reward = Reward(shop.base, head, shop.function, config.reward_share)
+        flat = head.flatter(metrics["steepness"])  # people are told what `head` itself says
+        reward = Reward(shop.base, flat, shop.function, config.reward_share)
         metrics["regulars"] = regulars.compare(cache, found, config)
         if reward.hears_people and (reason := _misleading(metrics, config)):
             done = replace(done, verdict=gate.Verdict(False, [reason], {}).as_json())  # noqa: FBT003
             _close(shop, done)
             return done
 
-        limits = config.max_prompt, config.max_answer
-        reading = heads.Reading(shop.base.name, policy.frozen, *limits, cycle)
+        reading = heads.Reading(
+            shop.base.name, policy.frozen, config.max_prompt, config.max_answer, cycle
+        )
         _keep(shop, head, reading, metrics["disputed"])
         contest = Contest(policy, questions, reward, config)
         report("fit", 0.5, "answering held-out questions with the served version")

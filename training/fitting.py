@@ -47,6 +47,7 @@ def fit(
     liked = sum(r.target >= 0.5 for r in heldout.rated)
     metrics["trusted"] = min(liked, len(heldout.rated) - liked) >= ENOUGH_HELDOUT
     metrics |= {"penalty": head.penalty, "wanted": list(head.wanted)}
+    metrics["steepness"] = reward_head.steepness(head, features)
     metrics["leading"] = reward_head.leading(head.usual_FK)
     metrics["chance"] = chance(head, features, labels)
     doubts = reward_head.spread_by_words(head, features)

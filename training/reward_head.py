@@ -23,7 +23,7 @@ Shapes: N answers, F features of which the last are the form, K members, B answe
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -42,6 +42,8 @@ STATE_GAIN = 0.3
 """How loud a hidden state speaks beside a word: few ratings tell more of words (docs/tried.md)."""
 LEADING, LED = 5, 0.1
 """Kinds of tokens that people are told about at most, and the least of them beside the first."""
+APART = 1.5
+"""Standard deviation of rated answers' logits up to which their squashed scores still tell them apart."""
 CLEARLY = 2.0
 """Standard errors from 0 at which people are taken to want a form: 1 in 20 by chance alone."""
 
@@ -106,6 +108,15 @@ class RewardHead:
         rise_NK = self.members(features_NF) - torch.sigmoid(self.bias_K)
         return rise_NK / _apart_from_0(self._terms(features_NF))
 
+    def flatter(self, times: float) -> "RewardHead":
+        """Return a head whose logits are so many times smaller."""
+        return replace(
+            self,
+            weight_FK=self.weight_FK / times,
+            bias_K=self.bias_K / times,
+            hidden=self.hidden.louder(1 / times) if self.hidden else None,
+        )
+
     def weights(self, features_NF: Tensor) -> Tensor:
         """Return the weights of the linear maps that give each answer its logits, NFK."""
         weight_NFK = self.weight_FK.expand(len(features_NF), -1, -1)
@@ -141,6 +152,15 @@ def spread_by_words(head: RewardHead, features_NF: Tensor) -> Tensor:
     states, average_NF = layout(features_NF.shape[1]).states, features_NF.float().clone()
     average_NF[:, states] = head.mean_F[states]
     return spread(head.members(average_NF))
+
+
+def steepness(head: RewardHead, features_NF: Tensor) -> float:
+    """Return how many times too far apart the logits of rated answers are to be practised by.
+
+    Of a head that is sure of nearly all answers the scores are 0 and 1: a better answer scores no
+    better, and the more is known, the less its scores tell (docs/tried.md).
+    """
+    return max(1.0, float(head.logits(features_NF).mean(1).std(correction=0)) / APART)
 
 
 def leading(weight_FK: Tensor) -> dict[str, float]:

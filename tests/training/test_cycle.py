@@ -15,7 +15,7 @@ from storage.home import Home
 from storage.models import BASE_VERSION, Cycle, Feedback
 from tests.training.marks import at
 from tests.training.people import rate_answers
-from training import cycle, doubt, gate, heads
+from training import cycle, doubt, gate, heads, reward_head
 from training.adapters import verify
 from training.base import load_base
 from training.chance import DEALS
@@ -142,6 +142,19 @@ def test_a_refusal_is_journalled_with_its_reasons_and_changes_nothing(shop: Work
     with shop.database.read() as session:
         assert versions.served(session) == BASE_VERSION
         assert feedback.counts(session).waiting == 0
+
+
+def test_versions_are_compared_by_a_head_as_flat_as_it_is_to_be(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reward_head, "APART", 1e-5)
+    rate_answers(shop.database, 60)
+    run(replace(shop, config=replace(shop.config, updates=1)), hear)
+    row = last(shop.database)
+    assert row.reward is not None
+    assert row.reward["steepness"] > 1e4
+    assert row.verdict is not None
+    assert "against the served version, 0.500 to 0.500." in row.verdict["reasons"][0]
 
 
 @dataclass(frozen=True)

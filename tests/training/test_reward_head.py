@@ -9,7 +9,7 @@ from training.form import FORMS
 from training.kinds import KINDS
 from training.layout import layout
 from training.rankings import auc
-from training.reward_head import RewardHead, fit, leading
+from training.reward_head import APART, RewardHead, fit, leading, steepness
 
 
 def test_a_head_ranks_answers_it_never_saw() -> None:
@@ -113,6 +113,36 @@ def test_the_score_is_the_mean_of_the_members_less_their_doubt() -> None:
         mean = sum(each) / len(each)
         doubt = math.sqrt(sum((one - mean) ** 2 for one in each) / len(each))
         assert score == pytest.approx(mean - 0.7 * doubt, abs=1e-5)
+
+
+@pytest.mark.parametrize("units", [0, 4])
+def test_a_flatter_head_says_the_same_with_less_stress(units: int) -> None:
+    features, targets = drawn(64)
+    head = fit(features, labels(targets), units=units)
+    flat = head.flatter(3.0)
+    assert torch.allclose(flat.logits(features) * 3, head.logits(features), atol=1e-4)
+    told = flat.weights(features).transpose(1, 2) @ flat.plain(features)[..., None]
+    assert torch.allclose(told[..., 0] + flat.bias_K, flat.logits(features), atol=1e-4)
+
+
+def test_how_much_better_a_good_answer_is_can_be_told_once_a_sure_head_is_flatter() -> None:
+    features, targets = drawn(200)
+    head = fit(features, labels(targets), caution=0.5)
+    times = steepness(head, features)
+    flat = head.flatter(times)
+    assert times > 2
+    assert float(flat.logits(features).mean(1).std(correction=0)) == pytest.approx(APART)
+    unseen, _ = drawn(200, seed=1)
+
+    def with_the_truth(head: RewardHead) -> float:
+        return float(torch.corrcoef(torch.stack([head.score(unseen), unseen[:, 0]]))[0, 1])
+
+    assert with_the_truth(flat) > with_the_truth(head) + 0.05
+
+
+def test_a_head_that_is_sure_of_little_stays_as_steep_as_it_is() -> None:
+    head = RewardHead(torch.zeros(4), torch.ones(4), torch.full((4, 2), 0.1), torch.zeros(2))
+    assert steepness(head, torch.randn(50, 4, generator=torch.Generator().manual_seed(0))) == 1.0
 
 
 def test_scores_are_calibrated_on_answers_never_seen() -> None:
