@@ -226,20 +226,15 @@ def _lengths(head: reward_head.RewardHead, found: Targets) -> gate.Lengths:
 def _update(
     policy: Policy, goal: ppo.Goal, train: Targets, config: TrainingConfig, report: Report
 ) -> dict[str, Any]:
-    report("update", 0.0, "preparing the rated answers")
+    tell = partial(report, "update")
+    tell(0.0, "preparing the rated answers")
     train = train.newest(config.rated_keep)
     if config.update != "ppo":
         # TRL is 100 MB of memory, and PPO needs nothing of it.
         from training import trl_updates  # noqa: PLC0415
 
-        return trl_updates.update(policy, train, config, partial(report, "update"))
-    rated = _rated(policy, train, config)
-
-    def told(number: int, stats: ppo.Stats) -> None:
-        line = f"update {number} of {config.updates}: reward {stats.score:.3f}, KL {stats.kl:.3f}"
-        report("update", number / config.updates, line)
-
-    return ppo.update(policy, goal, rated, config, told)
+        return trl_updates.update(policy, train, config, tell)
+    return ppo.update(policy, goal, _rated(policy, train, config), config, tell)
 
 
 def _rated(policy: Policy, train: Targets, config: TrainingConfig) -> RatedAnswers:

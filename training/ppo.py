@@ -54,6 +54,8 @@ TRIES = 4
 """Tilts, each closer to the base than the one before, until an exam finds one within its bounds."""
 Shares = Callable[[Answers], Tensor]
 """Maps B answers to what each of their tokens adds to their scores, BT; a score is in 0..1."""
+Report = Callable[[float, str], None]
+"""Hears how much is done, 0..1, and in words what is being done."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def update(
     goal: Goal,
     rated: RatedAnswers,
     config: TrainingConfig,
-    report: Callable[[int, Stats], None],
+    report: Report,
 ) -> dict[str, Any]:
     """Move the policy towards higher scores and return how it went.
 
@@ -111,7 +113,8 @@ def update(
     generator = torch.Generator().manual_seed(config.seed)
     learner = new_learner(policy, config)
     course = goal.course
-    tilting = _tilt(policy, goal, rated, config)
+    tilting = _tilt(policy, goal, rated, config, report)
+    report(_done(0, config), "learning from the rated answers")
     warmup = warm_up(policy, rated, config)
     history: list[Stats] = []
     stopped: str | None = None
@@ -132,7 +135,10 @@ def update(
         stats = _optimise(learner, experience)
         # 6. Keep every figure; now and then look whether it still gets better.
         history.append(stats)
-        report(number + 1, stats)
+        line = (
+            f"update {number + 1} of {config.updates}: reward {stats.score:.3f}, KL {stats.kl:.3f}"
+        )
+        report(_done(number + 1, config), line)
         if (number + 1) % config.exam_every == 0 or number + 1 == config.updates:
             stopped = course.look()
         if stopped:
@@ -149,8 +155,14 @@ def update(
     }
 
 
+def _done(updates: int, config: TrainingConfig) -> float:
+    """Return how much is done after so many updates; a tilt and its exam take as long as one."""
+    tilts = TRIES if config.tilt_steps else 0
+    return (tilts + updates) / (tilts + config.updates)
+
+
 def _tilt(
-    policy: Policy, goal: Goal, rated: RatedAnswers, config: TrainingConfig
+    policy: Policy, goal: Goal, rated: RatedAnswers, config: TrainingConfig, report: Report
 ) -> list[list[float]]:
     """Begin at the base bent to what the head likes, as far as exams find that within bounds.
 
@@ -169,6 +181,8 @@ def _tilt(
     taught = tilted.see(policy, rated.answers.rows(few), ahead)
     held = tilted.see(policy, tilted.anchors(policy, config))
     while len(found) < TRIES and not course.passed:
+        line = f"learning what words are worth, attempt {len(found) + 1} of at most {TRIES}"
+        report(_done(len(found) - TRIES, config), line)
         policy.restore(before)
         bent = tilted.tilt(policy, taught, worths, _closer(config, course.dearness))
         found.append(tilted.learn(policy, taught, held, bent, config))

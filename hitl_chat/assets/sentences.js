@@ -8,6 +8,7 @@
     'loading the model': '正在加载模型', 'freezing the feedback': '正在截取反馈', 'reading the feedback': '正在读取反馈', 'fitting the reward head on {n} labels': '正在用 {n} 个标签拟合奖励模型',
     'answering held-out questions with the served version': '正用当前版本回答留出的问题', 'answering held-out questions with the candidate': '正用候选版本回答留出的问题',
     'preparing the rated answers': '正在准备评价过的回答', 'publishing the adapter': '正在发布适配器', 'starting afresh from the base: {why}': '从基础模型重新开始:{why}',
+    'learning what words are worth, attempt {i} of at most {n}': '正在学习词语的价值,第 {i} 次尝试,最多 {n} 次', 'learning from the rated answers': '正在从评价过的回答中学习',
     'update {i} of {n}: reward {reward}, KL {kl}': '第 {i}/{n} 次更新:奖励 {reward},KL {kl}',
     'promoted': '已上线', 'refused': '被拒绝', 'failed': '失败', 'skipped': '跳过', 'interrupted': '中断', 'running': '进行中',
     '{n} labels to learn from; {least} are needed.': '可学习的标签有 {n} 个,需要 {least} 个。', 'All ratings say the same; the reward head needs likes and dislikes.': '所有评价都一样;奖励模型需要喜欢和不喜欢。',

@@ -62,7 +62,7 @@ def alike(some: list[Tensor], others: list[Tensor]) -> bool:
     return all(torch.equal(a, b) for a, b in zip(some, others, strict=True))
 
 
-def quiet(number: int, stats: ppo.Stats) -> None:
+def quiet(done: float, line: str) -> None:
     """Nobody listens."""
 
 
@@ -77,14 +77,13 @@ def test_before_the_first_step_the_ratio_is_1_and_nothing_is_clipped(
     policy: Policy, config: TrainingConfig
 ) -> None:
     torch.manual_seed(0)
-    seen: list[ppo.Stats] = []
     once = replace(config, updates=1, epochs=1, minibatch=8, rated_epochs=0)
-    people = rated(policy, once)
-    update(policy, goal(policy, chance), people, once, lambda _, s: seen.append(s))
-    assert seen[0].ratio_max == pytest.approx(1, abs=1e-4)
-    assert seen[0].approx_kl == pytest.approx(0, abs=1e-6)
-    assert seen[0].clipfrac == 0
-    assert seen[0].kl == pytest.approx(0, abs=1e-5)
+    result = update(policy, goal(policy, chance), rated(policy, once), once, quiet)
+    (seen,) = result["history"]
+    assert seen["ratio_max"] == pytest.approx(1, abs=1e-4)
+    assert seen["approx_kl"] == pytest.approx(0, abs=1e-6)
+    assert seen["clipfrac"] == 0
+    assert seen["kl"] == pytest.approx(0, abs=1e-5)
 
 
 def test_entropy_is_told_by_the_tokens_that_were_drawn(
@@ -99,10 +98,9 @@ def test_entropy_is_told_by_the_tokens_that_were_drawn(
         exact.append(-float((every_NV.exp() * every_NV).sum(1).mean()))
         return chance(answers)
 
-    seen: list[ppo.Stats] = []
     once = replace(config, updates=1, epochs=1, rollouts=128, minibatch=128, rated_epochs=0)
-    update(policy, goal(policy, look), rated(policy, once), once, lambda _, s: seen.append(s))
-    assert seen[0].entropy == pytest.approx(exact[0], rel=0.05)
+    result = update(policy, goal(policy, look), rated(policy, once), once, quiet)
+    assert result["history"][0]["entropy"] == pytest.approx(exact[0], rel=0.05)
 
 
 def test_what_is_rewarded_becomes_more_likely(policy: Policy, config: TrainingConfig) -> None:
@@ -113,18 +111,12 @@ def test_what_is_rewarded_becomes_more_likely(policy: Policy, config: TrainingCo
         kl_coef=0.0,
         gate_kl=100.0, target_kl=10.0,
     )  # fmt: skip
-    seen: list[float] = []
 
     def score(answers: Answers) -> Tensor:
         return torch.stack([count_of(v, answers) for v in vowels]).sum(0)
 
-    update(
-        policy,
-        goal(policy, score),
-        rated(policy, longer),
-        longer,
-        lambda _, s: seen.append(s.score),
-    )
+    result = update(policy, goal(policy, score), rated(policy, longer), longer, quiet)
+    seen = [stats["score"] for stats in result["history"]]
     assert sum(seen[-2:]) / 2 > seen[0] + 0.05
 
 
@@ -210,6 +202,29 @@ def test_tilts_come_closer_to_the_base_until_one_is_within_its_bounds(
     assert far[0] > far[1] > far[2] > 0
 
 
+def test_whoever_waits_is_told_what_is_done_and_how_much_of_it(
+    policy: Policy, config: TrainingConfig
+) -> None:
+    heard: list[tuple[float, str]] = []
+    tilting = replace(config, tilt_steps=1, updates=2, exam_every=2)
+    words_V = torch.linspace(-1, 1, policy.base.model.config.vocab_size)
+    aim = tilting_goal(policy, words_V, iter([OUT, at(0.5), at(0.6)]).__next__)
+    update(policy, aim, rated(policy, tilting), tilting, lambda *told: heard.append(told))
+    assert [(done, line.split(":")[0]) for done, line in heard] == [
+        (0, "learning what words are worth, attempt 1 of at most 4"),
+        (1 / 6, "learning what words are worth, attempt 2 of at most 4"),
+        (4 / 6, "learning from the rated answers"),
+        (5 / 6, "update 1 of 2"),
+        (1, "update 2 of 2"),
+    ]
+    heard.clear()
+    plain = replace(tilting, tilt_steps=0)
+    update(
+        policy, goal(policy, chance), rated(policy, plain), plain, lambda *told: heard.append(told)
+    )
+    assert [done for done, _ in heard] == [0, 0.5, 1]
+
+
 def test_a_closer_tilt_is_less_sure_of_words_too(config: TrainingConfig) -> None:
     closer = ppo._closer(replace(config, tilt_kl=0.3, tilt_sharpness=1.4), 2.0)
     assert closer.tilt_kl == pytest.approx(0.15)
@@ -228,7 +243,7 @@ def test_what_tokens_lead_to_counts_in_the_tilt_as_much_as_is_set(
         tilting = replace(config, tilt_steps=1, tilt_ahead=ahead)
         aim = tilting_goal(policy, words_V, lambda: at(0.5))
         known = replace(aim, worths=lambda _: Worths(words_V, torch.zeros(64), said))
-        ppo._tilt(policy, known, answers, tilting)
+        ppo._tilt(policy, known, answers, tilting, quiet)
         return policy.snapshot()
 
     shape = answers.answers.ids_BT.shape
@@ -244,7 +259,7 @@ def test_a_tilt_that_never_keeps_its_bounds_is_given_up(
     tilting, before = replace(config, tilt_steps=1), policy.snapshot()
     words_V = torch.linspace(-1, 1, policy.base.model.config.vocab_size)
     aim = tilting_goal(policy, words_V, lambda: OUT)
-    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting)
+    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting, quiet)
     assert len(found) == ppo.TRIES
     assert alike(policy.snapshot(), before)
     assert aim.course.dearness == 1.0  # practice costs what it always does
@@ -256,7 +271,7 @@ def test_a_tilt_no_better_than_what_serves_is_not_the_start(
     tilting, before = replace(config, tilt_steps=1), policy.snapshot()
     words_V = torch.linspace(-1, 1, policy.base.model.config.vocab_size)
     aim = tilting_goal(policy, words_V, lambda: at(0.5), served=0.6)
-    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting)
+    found = ppo._tilt(policy, aim, rated(policy, tilting), tilting, quiet)
     assert len(found) == 1
     assert alike(policy.snapshot(), before)
 
